@@ -1,0 +1,1 @@
+"""What can be had, and at what price: GPUs, links, nodes and offers as dated catalogue entries."""

@@ -1,0 +1,1 @@
+"""What then happens: the events of a served fleet, and the bill."""

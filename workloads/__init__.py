@@ -1,0 +1,1 @@
+"""What is asked: the model, and the requests that arrive for it."""
