@@ -87,7 +87,7 @@ class Profile(Value):
     @classmethod
     def _resolve(cls, data: Any) -> Any:
         if isinstance(data, str):
-            return cls.named(data)
+            return dict(cls.named(data))
         if isinstance(data, Mapping) and "like" in data:
             return cls._changed(data)
         return data

@@ -41,6 +41,12 @@ def _fail(problem: str, mark: yaml.Mark) -> yaml.MarkedYAMLError:
     return yaml.constructor.ConstructorError(None, None, problem, mark)
 
 
+def _problem(error: yaml.MarkedYAMLError) -> str:
+    if isinstance(error, yaml.composer.ComposerError) and error.context:
+        return f"{error.context}, {error.problem}"
+    return error.problem or error.context or "not YAML"
+
+
 def _mapping(loader: _Loader, node: yaml.MappingNode) -> YamlMapping:
     lines: dict[str, int] = {}
     for key_node, _ in node.value:
@@ -119,7 +125,7 @@ def parse_yaml(text: str | bytes, where: str = "") -> Any:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = f":{mark.line + 1}" if mark else ""
-        raise InputError(f"{where}{line}: {error.problem or error.context}") from None
+        raise InputError(f"{where}{line}: {_problem(error)}") from None
     except yaml.reader.ReaderError as error:
         raise InputError(f"{where}: not a YAML text file: {error.reason}") from None
     except RecursionError:
