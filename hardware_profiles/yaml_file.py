@@ -27,7 +27,7 @@ class YamlMapping(dict[str, Any]):
 class _Loader(yaml.SafeLoader):
     """Safe loader with YAML 1.2 scalars, unique keys and line numbers."""
 
-    yaml_implicit_resolvers = {  # noqa: RUF012 - the parent's own class attribute, narrowed
+    yaml_implicit_resolvers = {
         first: [
             (tag, pattern)
             for tag, pattern in resolvers
