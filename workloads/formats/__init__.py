@@ -1,0 +1,132 @@
+"""Readers of public traces and logs, one file a format, found by the file's name.
+
+A reader is a module of this folder without a leading underscore. It has ``recognise(head)``, which
+says from the beginning of a file whether it is of that format, and ``batches(ledger)``, which
+yields its rows. Nothing needs to be registered.
+"""
+
+from collections.abc import Iterator
+from importlib import import_module
+from itertools import chain
+from pathlib import Path
+from pkgutil import iter_modules
+from typing import Any
+
+import numpy as np
+
+from hardware_profiles.errors import InputError, did_you_mean
+from workloads.formats._batch import Batch, join
+from workloads.formats._files import head_of
+from workloads.formats._rows import Ledger
+from workloads.trace import Trace
+
+__all__ = ["names", "read", "recognise", "stream"]
+
+
+def names() -> tuple[str, ...]:
+    """All formats that can be read, in alphabetical order."""
+    return tuple(sorted(m.name for m in iter_modules(__path__) if not m.name.startswith("_")))
+
+
+def recognise(path: Path | str) -> str:
+    """Name of the format that a file's content shows.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or is of no known format.
+    """
+    path = Path(path)
+    head = head_of(path)
+    found = [name for name in names() if _module(name).recognise(head)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise InputError(f"{path}: may be {' or '.join(found)}; say which with `format`")
+    raise InputError(
+        f"{path}: of no format known here (it begins {head.first_line[:60]!r}); name it with "
+        f"`format`, one of: {', '.join(names())}"
+    )
+
+
+def read(
+    path: Path | str, format: str | None = None, *, skip_bad_rows: bool = False, sort: bool = False
+) -> Trace:
+    """Whole trace held by a file, plain or packed with gzip or zstd.
+
+    Parameters
+    ----------
+    path : the file.
+    format : one of `names()`; recognised by the content when not given.
+    skip_bad_rows : leave out rows that cannot be used and count them in
+        ``meta["skipped_rows"]``, instead of refusing the file at the first.
+    sort : accept rows that are not in order of time.
+
+    Raises
+    ------
+    InputError
+        With file and line, what was found there and what would have gone right.
+    """
+    ledger = Ledger(Path(path), skip_bad_rows=skip_bad_rows, in_order=not sort)
+    name, batches = _open(ledger, format)
+    whole = join(list(batches))
+    return _trace(whole, _origin(whole), ledger, name)
+
+
+def stream(
+    path: Path | str, format: str | None = None, *, skip_bad_rows: bool = False
+) -> Iterator[Trace]:
+    """The same rows piece by piece, for files larger than memory; all pieces are on one clock.
+
+    Only the last piece's ``meta`` has the final count of skipped rows.
+    """
+    ledger = Ledger(Path(path), skip_bad_rows=skip_bad_rows)
+    name, batches = _open(ledger, format)
+    first = next(batches)
+    origin = _origin(first)
+    for batch in chain([first], batches):
+        yield _trace(batch, origin, ledger, name)
+
+
+def _module(name: str) -> Any:
+    return import_module(f"{__name__}.{name}")
+
+
+def _open(ledger: Ledger, format: str | None) -> tuple[str, Iterator[Batch]]:
+    """Name of the format, and the batches that have rows; there is at least one."""
+    name = format or recognise(ledger.path)
+    if name not in names():
+        raise InputError(f"no trace format is called {name!r}; {did_you_mean(name, names())}")
+    head_of(ledger.path)
+    full = (batch for batch in _module(name).batches(ledger) if len(batch.time))
+    first = next(full, None)
+    if first is None:
+        lost = f" ({ledger.skipped} bad rows were skipped)" if ledger.skipped else ""
+        raise ledger.fail(f"holds no requests{lost}; expected one or more")
+    return name, chain([first], full)
+
+
+def _origin(batch: Batch) -> int | float:
+    """Instant on the file's clock that becomes 0."""
+    return int(batch.time.min()) if batch.time.dtype.kind == "i" else 0.0
+
+
+def _trace(batch: Batch, origin: int | float, ledger: Ledger, name: str) -> Trace:
+    wall = batch.time.dtype.kind == "i"
+    meta: dict[str, Any] = {"source": ledger.path.name, "format": name, **ledger.notes}
+    if wall:
+        meta["began"] = str(np.datetime64(int(origin), "ns"))
+    if ledger.skipped:
+        meta |= {"skipped_rows": ledger.skipped, "skipped_examples": tuple(ledger.examples)}
+    if ledger.dropped:
+        meta["dropped_rows"] = dict(ledger.dropped)
+    return Trace.from_columns(
+        (batch.time - origin) / 1e9 if wall else batch.time,
+        batch.prompt_tokens,
+        batch.output_tokens,
+        priority=batch.priority,
+        tenant=batch.tenant,
+        session=batch.session,
+        segments=batch.segments,
+        meta=meta,
+    )
