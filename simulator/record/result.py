@@ -1,0 +1,162 @@
+"""Result: what a run leaves behind, as frozen tables with the scenario beside them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import pandas as pd
+import yaml
+
+from hardware_profiles.errors import InputError
+from hardware_profiles.profile import load_yaml
+from simulator.record.metrics import gaps
+from simulator.record.store import whole_folder
+from simulator.record.summary import summarise
+from simulator.record.tables import glossary, names
+from simulator.record.timeline import timeline
+from simulator.scenario import Scenario
+
+__all__ = ["Result"]
+
+SCENARIO_FILE = "scenario.yaml"
+SUMMARY_FILE = "summary.json"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Result:
+    """Everything a run recorded. Tables are shared, not copied: read them, do not write them.
+
+    Columns, units and meanings are in `simulator.record.tables`; derived quantities are functions
+    of a Result in `metrics`, `timeline` and `summary`, and its bill in `simulator.economics`.
+    """
+
+    TABLES: ClassVar[tuple[str, ...]] = (
+        "requests",
+        "steps",
+        "chunks",
+        "decodes",
+        "replicas",
+        "intervals",
+    )
+
+    scenario: Scenario
+    version: str
+    """Version of servecast that made the run."""
+    horizon_s: float
+    """End of the run; it begins at 0. [s]"""
+    requests: pd.DataFrame
+    steps: pd.DataFrame
+    chunks: pd.DataFrame
+    decodes: pd.DataFrame
+    replicas: pd.DataFrame
+    intervals: pd.DataFrame
+
+    def __post_init__(self) -> None:
+        stamp = {
+            "scenario": self.scenario.name,
+            "version": self.version,
+            "horizon_s": self.horizon_s,
+        }
+        for table in self.TABLES:
+            frame = self.table(table)
+            if list(frame.columns) != names(table):
+                raise ValueError(f"table {table!r} has columns {list(frame.columns)}")
+            frame.attrs.update(stamp)
+
+    def table(self, name: str) -> pd.DataFrame:
+        """The recorded table of that name."""
+        frame: pd.DataFrame = getattr(self, name)
+        return frame
+
+    def equals(self, other: Result) -> bool:
+        """Same scenario, version, horizon, and every table the same to the last bit."""
+        return (
+            self.scenario == other.scenario
+            and self.version == other.version
+            and self.horizon_s == other.horizon_s
+            and all(self.table(name).equals(other.table(name)) for name in self.TABLES)
+        )
+
+    def save(self, folder: Path | str, also: Callable[[Path], object] | None = None) -> Path:
+        """Write the run into `folder`, whole or not at all; the same run gives the same bytes.
+
+        Writes ``<table>.parquet`` for each recorded table and for `timeline` and `gaps`,
+        ``summary.json``, ``scenario.yaml`` (every name resolved) and ``glossary.csv``.
+
+        Parameters
+        ----------
+        folder : new, empty, or an older saved run, which is replaced.
+        also : called with the folder being written, to add the bill or figures to the same whole.
+
+        Raises
+        ------
+        InputError
+            If the folder cannot be written or holds something else.
+        """
+        folder = Path(folder)
+        with whole_folder(folder, SUMMARY_FILE) as partial:
+            derived = {"timeline": timeline(self), "gaps": gaps(self)}
+            for name in self.TABLES:
+                _write_parquet(self.table(name), partial / f"{name}.parquet")
+            for name, frame in derived.items():
+                frame.attrs.update(self.requests.attrs)
+                _write_parquet(frame, partial / f"{name}.parquet")
+            write_json(summarise(self), partial / SUMMARY_FILE)
+            resolved = yaml.safe_dump(self.scenario.model_dump(mode="json"), sort_keys=False)
+            (partial / SCENARIO_FILE).write_text(resolved, encoding="utf-8")
+            glossary().to_csv(partial / "glossary.csv", index=False, lineterminator="\n")
+            if also is not None:
+                also(partial)
+        return folder
+
+    @classmethod
+    def load(cls, folder: Path | str) -> Result:
+        """Read back what `save` wrote.
+
+        Raises
+        ------
+        InputError
+            If a file is missing or is not what `save` writes.
+        """
+        folder = Path(folder)
+        scenario = Scenario.parse(load_yaml(folder / SCENARIO_FILE))
+        frames = {name: _read_parquet(folder / f"{name}.parquet") for name in cls.TABLES}
+        stamp = frames["requests"].attrs
+        try:
+            version, horizon_s = str(stamp["version"]), float(stamp["horizon_s"])
+            return cls(scenario=scenario, version=version, horizon_s=horizon_s, **frames)
+        except (KeyError, ValueError) as error:
+            raise InputError(f"{folder}: not a run saved by this version: {error}") from error
+
+
+def write_json(data: object, path: Path) -> None:
+    """Indented JSON of plain values; NaN and infinities are not JSON and become null."""
+    text = json.dumps(_finite(data), indent=2, allow_nan=False)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def _finite(data: object) -> object:
+    if isinstance(data, dict):
+        return {str(key): _finite(value) for key, value in data.items()}
+    if isinstance(data, (list, tuple)):
+        return [_finite(value) for value in data]
+    if isinstance(data, float) and not abs(data) < float("inf"):
+        return None
+    return data
+
+
+def _write_parquet(frame: pd.DataFrame, path: Path) -> None:
+    frame.to_parquet(path, engine="pyarrow", compression="zstd", index=False)
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_parquet(path, engine="pyarrow")
+    except FileNotFoundError:
+        raise InputError(f"{path}: there is no such file; expected a saved run") from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: not a table of a saved run: {error}") from None

@@ -1,0 +1,125 @@
+"""The run over time: loads and rates in bins, each exact for its bin."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from simulator.record.binning import overlap, per_step, per_time
+from simulator.record.runs import Runs
+from simulator.record.tables import empty, frame
+from simulator.record.usage import kv_blocks
+
+if TYPE_CHECKING:
+    from simulator.record.result import Result
+
+__all__ = ["timeline"]
+
+Floats = NDArray[np.float64]
+MOST_BINS = 360
+FLEET = -1
+NICE_S = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 900, 1800, 3600)
+
+
+def timeline(result: Result, bin_s: float | None = None, by_replica: bool = False) -> pd.DataFrame:
+    """Table `timeline`: mean loads and rates per bin, of the fleet and if asked of each replica.
+
+    A run of steps that spans several bins is shared among them step by step, so that a rate times
+    its bins' lengths adds up to exactly what was done.
+
+    Parameters
+    ----------
+    bin_s : length of a bin [s]; the last may be shorter. Round, and at most 360 bins, if not given.
+    by_replica : add the rows of each replica after those of the fleet, which is replica -1.
+    """
+    if bin_s is None:
+        bin_s = round_bin_s(result.horizon_s)
+    if not bin_s > 0:
+        raise ValueError(f"bin_s must be positive, found {bin_s}")
+    bins = int(np.ceil(result.horizon_s / bin_s - 1e-9))
+    if bins < 1:
+        return empty("timeline")
+    edges = np.append(np.arange(bins) * float(bin_s), result.horizon_s)
+    replicas = result.replicas["replica"].to_list()
+    wanted = [FLEET, *replicas] if by_replica else [FLEET]
+    parts = {replica: _totals(result, replica, edges) for replica in replicas}
+    return pd.concat(
+        [_rows(result, replica, edges, parts) for replica in wanted], ignore_index=True
+    )
+
+
+def round_bin_s(horizon_s: float) -> float:
+    """Shortest round length with at most 360 bins. [s]
+
+    >>> round_bin_s(3600.0)
+    10
+    """
+    for nice in NICE_S:
+        if horizon_s <= nice * MOST_BINS:
+            return nice
+    return float(np.ceil(horizon_s / MOST_BINS / 3600)) * 3600
+
+
+def _totals(result: Result, replica: int, edges: Floats) -> dict[str, Floats]:
+    """What one replica did in each bin: integrals over time, and tokens."""
+    steps = result.steps.assign(held=kv_blocks(result))
+    runs = Runs.of(steps[steps["replica"] == replica])
+    life = result.replicas[result.replicas["replica"] == replica].iloc[0]
+    spans = result.intervals[result.intervals["replica"] == replica]
+    ready = spans[spans["state"].isin(["busy", "idle"])]
+    return {
+        "kv_s": per_time(runs, runs.table["held"], edges),
+        "prefill": per_step(runs, runs.table["prefill_tokens"], edges),
+        "decode": per_step(runs, runs.table["decode_seqs"], edges),
+        "busy_s": overlap(edges, spans.loc[spans["state"] == "busy", ["start_s", "end_s"]]),
+        "on_s": overlap(edges, spans.loc[spans["state"] != "down", ["start_s", "end_s"]]),
+        "blocks_s": overlap(edges, ready[["start_s", "end_s"]]) * life["num_gpu_blocks"],
+        "held_s": overlap(edges, [[life["requested_s"], life["stopped_s"]]]),
+        "gpus": np.array([float(life["gpus"])]),
+    }
+
+
+def _rows(
+    result: Result, replica: int, edges: Floats, parts: dict[int, dict[str, Floats]]
+) -> pd.DataFrame:
+    chosen = list(parts.values()) if replica == FLEET else [parts[replica]]
+    total = {key: np.sum([p[key] for p in chosen], axis=0) for key in chosen[0] if key != "gpus"}
+    gpu = result.scenario.gpu
+    power = sum(
+        p["gpus"] * (gpu.loaded_idle_w * p["on_s"] + (gpu.tdp_w - gpu.loaded_idle_w) * p["busy_s"])
+        for p in chosen
+    )
+    waiting, running = _queues(result, replica, edges)
+    width = np.diff(edges)
+    columns: dict[str, ArrayLike] = {
+        "replica": np.full(len(width), replica),
+        "start_s": edges[:-1],
+        "end_s": edges[1:],
+        "running": running / width,
+        "waiting": waiting / width,
+        "kv_use": _share(total["kv_s"], total["blocks_s"]),
+        "prefill_tokens_per_s": total["prefill"] / width,
+        "decode_tokens_per_s": total["decode"] / width,
+        "busy_share": _share(total["busy_s"], total["held_s"]),
+        "power_w": power / width,
+    }
+    return frame("timeline", {name: np.asarray(value) for name, value in columns.items()})
+
+
+def _queues(result: Result, replica: int, edges: Floats) -> tuple[Floats, Floats]:
+    """Request-seconds spent waiting and running in each bin, from the requests themselves."""
+    requests = result.requests[result.requests["outcome"] != "rejected"]
+    if replica != FLEET:
+        requests = requests[requests["replica"] == replica]
+    end = result.horizon_s
+    admitted = requests["scheduled_s"].fillna(end)
+    waits = np.column_stack([requests["arrival_s"], admitted])
+    runs = np.column_stack([admitted, requests["finish_s"].fillna(end)])
+    return overlap(edges, waits), overlap(edges, runs)
+
+
+def _share(part: Floats, whole: Floats) -> Floats:
+    return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
