@@ -1,0 +1,195 @@
+"""StepCosts: seconds per unit of work, from model, GPU, layout and calibration."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from hardware_profiles.calibration import Calibration
+from hardware_profiles.gpu import GPU
+from hardware_profiles.link import Link
+from simulator.physics.communication import all_reduce_s, all_to_all_s, send_s
+from simulator.physics.layout import Layout
+from simulator.physics.precision import peak_flops
+from simulator.physics.sharding import attention_layers, kv_bytes_per_token, weight_bytes
+from workloads.llm import LLM
+
+__all__ = ["StepCosts", "graph_sizes", "step_costs"]
+
+US = 1e-6
+Collective = Callable[[float, int, Link, float], float]
+
+
+class StepCosts(NamedTuple):
+    """Seconds of one GPU per unit of work; see `simulator.physics.step_time.step_seconds`."""
+
+    weights_s: float
+    """Read the weights that every step needs."""
+    experts_s: float
+    """Read all routed experts."""
+    num_experts: int
+    experts_per_tok: int
+    expert_ranks: int
+    """Data-parallel ranks whose tokens meet at the experts."""
+    token_s: float
+    """Matrix products of one token, its experts included."""
+    sequence_compute_s: float
+    """Output projection of one sequence."""
+    context_s: float
+    """Attention of one decoding sequence to one token of its context."""
+    window_s: float
+    """Attention of one decoding sequence in its short-window layers."""
+    pair_s: float
+    """Prefill attention of one query to one key."""
+    prefill_context_s: float
+    """Read one token of a prompt's context back."""
+    fixed_s: float
+    """Every step: launches, layers, latencies of collectives."""
+    collective_token_s: float
+    """Bytes that one token adds to the collectives."""
+    sequence_s: float
+    mixed_s: float
+    cpu_step_s: float
+    cpu_sequence_s: float
+    pad: tuple[int, ...]
+    """Number of tokens a batch of n ≤ len(pad)-1 tokens is padded to; empty without CUDA graphs."""
+    stages: int
+    """Pipeline stages."""
+
+
+def graph_sizes(max_num_seqs: int) -> list[int]:
+    """Batch sizes vLLM captures CUDA graphs for.
+
+    >>> graph_sizes(128)[:6], graph_sizes(128)[-1]
+    ([1, 2, 4, 8, 16, 24], 256)
+    """
+    largest = min(2 * max_num_seqs, 512)
+    sizes = [1, 2, 4, *range(8, 256, 8), *range(256, 513, 16)]
+    return [size for size in sizes if size <= largest]
+
+
+def step_costs(llm: LLM, gpu: GPU, layout: Layout, calibration: Calibration) -> StepCosts:
+    """Unit costs of a step on one GPU of one pipeline stage. [s]
+
+    Parameters
+    ----------
+    llm, gpu, layout : what runs, on what, split how.
+    calibration : efficiencies and overheads; `Calibration.ideal` leaves the roofline.
+    """
+    layout.check(llm)
+    held = weight_bytes(llm, layout)
+    bandwidth = gpu.bytes_per_s * calibration.bandwidth_efficiency
+    full, short = attention_layers(llm, layout.max_model_len)
+    kv_bandwidth = gpu.bytes_per_s * calibration.kv_bandwidth_efficiency
+    attention_flops = gpu.flops("bf16") * calibration.attention_efficiency
+    cut = layout.num_gpus
+    kv_read_s = kv_bytes_per_token(llm, layout, full) / kv_bandwidth
+    latent_s = _attention_flops_per_pair(llm, full, latent=True) / cut / attention_flops
+    token_s, head_s = _matmul_s(llm, gpu, layout, calibration)
+    fixed_s, collective_token_s = _collectives(llm, gpu, layout, calibration)
+    stages = layout.pipeline_parallel_size
+    layers_us = (
+        llm.num_hidden_layers * calibration.layer_overhead_us
+        + llm.num_moe_layers * calibration.moe_layer_overhead_us
+    ) / stages
+    return StepCosts(
+        weights_s=(held.always + held.head / stages) / bandwidth,
+        experts_s=held.experts / bandwidth,
+        num_experts=llm.num_experts,
+        experts_per_tok=llm.num_experts_per_tok,
+        expert_ranks=layout.data_parallel_size_of_experts,
+        token_s=token_s,
+        sequence_compute_s=head_s,
+        context_s=max(kv_read_s, latent_s if llm.is_mla else 0.0),
+        window_s=_window_bytes(llm, layout, short) / kv_bandwidth,
+        pair_s=_attention_flops_per_pair(llm, full, latent=False) / cut / attention_flops,
+        prefill_context_s=kv_read_s,
+        fixed_s=fixed_s + (calibration.step_overhead_us + layers_us) * US,
+        collective_token_s=collective_token_s,
+        sequence_s=calibration.sequence_overhead_us * US,
+        mixed_s=calibration.mixed_step_overhead_us * US,
+        cpu_step_s=calibration.cpu_step_us * US,
+        cpu_sequence_s=calibration.cpu_sequence_us * US,
+        pad=() if layout.enforce_eager else _padding(layout.max_num_seqs),
+        stages=stages,
+    )
+
+
+def _padding(max_num_seqs: int) -> tuple[int, ...]:
+    """Padded size by number of tokens, 0 included."""
+    pad = [0]
+    for size in graph_sizes(max_num_seqs):
+        pad += [size] * (size + 1 - len(pad))
+    return tuple(pad)
+
+
+def _matmul_s(llm: LLM, gpu: GPU, layout: Layout, calibration: Calibration) -> tuple[float, float]:
+    """Seconds of matrix products per token, and of the head per sequence."""
+    parts, cut = llm.parameters, layout.num_gpus
+    reached = calibration.compute_efficiency
+    peak = peak_flops(gpu, layout.weights_precision) * reached
+    peak_16 = gpu.flops("bf16") * reached
+    share = llm.num_experts_per_tok / llm.num_experts if llm.num_experts else 0.0
+    weights = {
+        "attention": parts.attention,
+        "mlp": parts.mlp,
+        "experts": parts.experts * share,
+        "shared_experts": parts.shared_experts,
+    }
+    seconds = sum(
+        2.0 * count / (peak_16 if part in llm.unquantized else peak)
+        for part, count in weights.items()
+    )
+    head = parts.head or parts.embedding
+    return seconds / cut, 2.0 * head / cut / peak_16
+
+
+def _attention_flops_per_pair(llm: LLM, full_layers: int, latent: bool) -> float:
+    """FLOPs of one query and one key over the full layers: a dot product and a weighted sum.
+
+    MLA decodes in its latent (`latent`) and prefills with the heads written out.
+    """
+    if not llm.is_mla:
+        return 4.0 * full_layers * llm.num_attention_heads * llm.head_dim
+    if latent:
+        width = 2 * llm.kv_lora_rank + llm.qk_rope_head_dim
+    else:
+        width = llm.qk_nope_head_dim + llm.qk_rope_head_dim + llm.v_head_dim
+    return 2.0 * full_layers * llm.num_attention_heads * width
+
+
+def _window_bytes(llm: LLM, layout: Layout, short_layers: int) -> float:
+    """Bytes of KV that one sequence reads in the layers with a short window. [byte]"""
+    if not short_layers or llm.sliding_window is None:
+        return 0.0
+    return llm.sliding_window * kv_bytes_per_token(llm, layout, short_layers)
+
+
+def _collectives(
+    llm: LLM, gpu: GPU, layout: Layout, calibration: Calibration
+) -> tuple[float, float]:
+    """Seconds of latency per step, and per token, of the collectives of one stage."""
+    tensor, token_bytes = layout.tensor_parallel_size, 2.0 * llm.hidden_size
+    reached = calibration.link_efficiency
+    latency = token_s = 0.0
+    if tensor > 1:
+        # Attention and MLP of every layer end in one all-reduce each.
+        count = 2 * llm.num_hidden_layers / layout.pipeline_parallel_size
+        latency += count * all_reduce_s(0.0, tensor, gpu.link, reached)
+        token_s += count * _per_byte(all_reduce_s, tensor, gpu.link, reached) * token_bytes
+    ranks = layout.data_parallel_size_of_experts
+    if ranks > 1 and llm.num_experts:
+        # Tokens travel to their experts and back.
+        count = 2 * llm.num_moe_layers / layout.pipeline_parallel_size
+        bytes_out = token_bytes * llm.num_experts_per_tok / tensor
+        latency += count * all_to_all_s(0.0, layout.expert_gpus, gpu.link, reached)
+        token_s += (
+            count * _per_byte(all_to_all_s, layout.expert_gpus, gpu.link, reached) * bytes_out
+        )
+    if layout.pipeline_parallel_size > 1:
+        latency += send_s(0.0, gpu.link, reached)
+        token_s += token_bytes / (gpu.link.bytes_per_s * reached)
+    return latency, token_s
+
+
+def _per_byte(collective: Collective, gpus: int, link: Link, reached: float) -> float:
+    """Slope of a collective's time in its bytes. [s/byte]"""
+    return (collective(1e6, gpus, link, reached) - collective(0.0, gpus, link, reached)) / 1e6

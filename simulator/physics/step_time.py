@@ -1,0 +1,136 @@
+"""Step time: seconds of one step of the engine, from the work in it and the costs of a unit."""
+
+from typing import Any
+
+import numpy as np
+
+from simulator.physics.costs import StepCosts
+from simulator.physics.number import larger, over, smaller
+from simulator.physics.work import DecodeLine, StepShares, StepWork
+
+__all__ = ["DecodeLine", "StepShares", "StepWork", "decode_line", "step_seconds", "step_shares"]
+
+
+def step_seconds(work: StepWork, costs: StepCosts) -> Any:
+    """Time of a step. [s]
+
+    ``max(GPU, CPU)``, since the engine composes the next step while this one runs, with
+
+    GPU = max(weights read, matrix products) + attention of decodes + attention of prompts
+    + collectives + overheads per step, layer and sequence. A batch of few tokens is padded to the
+    next CUDA-graph size. Of routed experts a step reads the expected number of distinct ones,
+    $E (1 - (1 - k/E)^n)$ for n tokens that choose k of E. A pipeline of p stages cuts the batch in
+    p pieces that follow each other, so that all of it advances in p times one piece's stage.
+
+    Parameters
+    ----------
+    work : scalars, or arrays of equal shape.
+    costs : from `simulator.physics.costs.step_costs`.
+
+    Returns
+    -------
+    float, or an array of the shape of `work`.
+    """
+    micro = _micro_batches(work, costs)
+    return larger(costs.stages * _gpu_s(_divided(work, micro), costs), _cpu_s(work, costs))
+
+
+def decode_line(decode_seqs: int, costs: StepCosts) -> DecodeLine:
+    """Time of a decode-only step of so many sequences as a line in their total context."""
+    work = StepWork(decode_seqs=decode_seqs)
+    micro = _micro_batches(work, costs)
+    return DecodeLine(
+        constant_s=float(costs.stages * _gpu_s(_divided(work, micro), costs)),
+        per_context_s=costs.stages * costs.context_s / micro,
+        floor_s=float(_cpu_s(work, costs)),
+    )
+
+
+def step_shares(work: StepWork, costs: StepCosts) -> StepShares:
+    """How a step's seconds divide over its requests (Aumann-Shapley on the binding resource).
+
+    Overheads and weights read are shared equally by the sequences; matrix products, where they
+    bind, by tokens; attention by the context or the pairs it is spent on. Where the CPU binds all
+    are stretched alike.
+
+    Returns
+    -------
+    StepShares of floats or arrays; summed over the work they give back `step_seconds`.
+    """
+    micro = _micro_batches(work, costs)
+    part = _divided(work, micro)
+    tokens, seqs = part.prefill_tokens + part.decode_seqs, part.prefill_seqs + part.decode_seqs
+    computed, read = _compute_s(part, costs), _read_s(tokens, costs)
+    binds = (computed > read) * 1.0
+    prompt_attention = _prompt_attention_s(part, costs)
+    by_token = over(binds * computed, tokens) + costs.collective_token_s
+    gpu = _gpu_s(part, costs)
+    stretch = over(larger(costs.stages * gpu, _cpu_s(work, costs)), micro * gpu)
+    decode_attention = part.decode_seqs * costs.window_s
+    equally = gpu - by_token * tokens - prompt_attention - decode_attention
+    equally = equally - part.decode_context * costs.context_s
+    return StepShares(
+        per_seq_s=stretch * over(equally, seqs),
+        per_prefill_token_s=stretch * by_token,
+        per_prefill_pair_s=stretch * over(prompt_attention, part.prefill_pairs),
+        per_decode_token_s=stretch * (by_token + costs.window_s),
+        per_context_s=stretch * costs.context_s,
+    )
+
+
+def _gpu_s(work: StepWork, c: StepCosts) -> Any:
+    tokens = work.prefill_tokens + work.decode_seqs
+    seqs = work.prefill_seqs + work.decode_seqs
+    return (
+        larger(_compute_s(work, c), _read_s(tokens, c))
+        + work.decode_context * c.context_s
+        + work.decode_seqs * c.window_s
+        + _prompt_attention_s(work, c)
+        + tokens * c.collective_token_s
+        + c.fixed_s
+        + seqs * c.sequence_s
+        + (work.prefill_seqs > 0) * c.mixed_s
+    )
+
+
+def _cpu_s(work: StepWork, c: StepCosts) -> Any:
+    return c.cpu_step_s + (work.prefill_seqs + work.decode_seqs) * c.cpu_sequence_s
+
+
+def _compute_s(work: StepWork, c: StepCosts) -> Any:
+    tokens = _padded(work.prefill_tokens + work.decode_seqs, c.pad)
+    return tokens * c.token_s + (work.prefill_seqs + work.decode_seqs) * c.sequence_compute_s
+
+
+def _read_s(tokens: Any, c: StepCosts) -> Any:
+    if not c.num_experts:
+        return c.weights_s
+    missed = (1.0 - c.experts_per_tok / c.num_experts) ** (tokens * c.expert_ranks)
+    return c.weights_s + c.experts_s * (1.0 - missed)
+
+
+def _prompt_attention_s(work: StepWork, c: StepCosts) -> Any:
+    return larger(work.prefill_pairs * c.pair_s, work.prefill_context * c.prefill_context_s)
+
+
+def _micro_batches(work: StepWork, c: StepCosts) -> Any:
+    """Pieces that a pipeline cuts a batch into: as many as stages, if there are the sequences."""
+    if c.stages == 1:
+        return 1
+    return larger(1, smaller(c.stages, work.prefill_seqs + work.decode_seqs))
+
+
+def _divided(work: StepWork, pieces: Any) -> StepWork:
+    if isinstance(pieces, int) and pieces == 1:
+        return work
+    return StepWork(*(count / pieces for count in work))
+
+
+def _padded(tokens: Any, pad: tuple[int, ...]) -> Any:
+    """Tokens after padding to the next CUDA-graph size."""
+    if not pad:
+        return tokens
+    if isinstance(tokens, np.ndarray):
+        index = np.minimum(np.ceil(tokens), len(pad) - 1).astype(np.int64)
+        return np.where(tokens < len(pad), np.asarray(pad)[index], tokens)
+    return pad[-int(-tokens // 1)] if tokens <= len(pad) - 1 else tokens
