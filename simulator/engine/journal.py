@@ -1,0 +1,29 @@
+"""What a scheduler writes down as it goes: who computed which tokens in which step."""
+
+from __future__ import annotations
+
+from array import array
+
+
+class Journal:
+    """Growing columns of one replica: prompt chunks, and stays in the decode group."""
+
+    __slots__ = ("chunks", "stays")
+
+    CHUNK = ("request", "step", "tokens", "context", "cached")
+    STAY = ("request", "first_step", "last_step", "context")
+
+    def __init__(self) -> None:
+        self.chunks = array("q")
+        self.stays = array("q")
+
+    def chunk(self, request: int, step: int, tokens: int, context: int, cached: int) -> None:
+        """The request computes ``tokens`` prompt tokens after ``context`` others in ``step``.
+
+        ``cached`` are those of the context that were found in the cache just before.
+        """
+        self.chunks.extend((request, step, tokens, context, cached))
+
+    def stay(self, request: int, first_step: int, last_step: int, context: int) -> None:
+        """The request computes one token in each of the steps, the first after ``context`` others."""
+        self.stays.extend((request, first_step, last_step, context))

@@ -1,0 +1,160 @@
+"""Prompt identity: from segments to the blocks that requests share.
+
+A prompt is a list of segments; two prompts share a prefix exactly as far as their segments agree, token by
+token. All prompts of a trace, with those outputs that a later prompt contains, make a tree. Cut at multiples of
+the block size, each node of that tree is a run of KV blocks that the same requests share, and only those blocks
+need a name: what a single request ever asks for is left out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from workloads.trace import Trace
+
+Path = tuple[tuple[int, int], ...]
+"""(node, block at which the node ends), from the first block of the prompt on."""
+
+
+@dataclass(slots=True, eq=False)
+class _Edge:
+    """Tokens ``offset … offset + length`` of one segment, after what the parent edge says."""
+
+    segment: int
+    offset: int
+    length: int
+    start: int
+    """Tokens before this edge, from the first token of the prompt."""
+    children: dict[tuple[int, int], _Edge] = field(default_factory=dict)
+    requests: int = 0
+    node: int = -1
+
+    def split(self, at: int) -> None:
+        """Cut the edge after ``at`` tokens; what comes behind becomes its only child."""
+        rest = _Edge(
+            self.segment,
+            self.offset + at,
+            self.length - at,
+            self.start + at,
+            self.children,
+        )
+        self.length = at
+        self.children = {(rest.segment, rest.offset): rest}
+
+
+Chain = list[tuple[int, int]]
+
+
+def shared_paths(trace: Trace, block_size: int) -> list[Path]:
+    """For each request, the named prefix of its prompt and output.
+
+    Parameters
+    ----------
+    trace : requests with or without segments
+    block_size : tokens in a KV block
+
+    Returns
+    -------
+    One path for each row of the trace; empty where the row shares no full block with another row. All paths
+    are empty for a trace without segments.
+
+    Examples
+    --------
+    >>> trace = Trace.from_requests([
+    ...     {"arrival_s": 0.0, "prompt": [["system", 40], ["a", 10]], "output_tokens": 5},
+    ...     {"arrival_s": 1.0, "prompt": [["system", 40], ["b", 10]], "output_tokens": 5},
+    ... ])
+    >>> shared_paths(trace, block_size=16)
+    [((0, 2),), ((0, 2),)]
+    """
+    if trace.segment_offsets is None or trace.segment_ids is None or trace.segment_lengths is None:
+        return [()] * len(trace)
+    chains = _chains(trace)
+    root = _Edge(0, 0, 0, 0)
+    for chain in chains:
+        _insert(root, chain)
+    names: list[_Edge] = []
+    for chain in chains:
+        for edge in _walk(root, chain):
+            edge.requests += 1
+    return [_path(root, chain, block_size, names) for chain in chains]
+
+
+def _chains(trace: Trace) -> list[Chain]:
+    """Every prompt as (segment, tokens), followed by its output where some prompt contains that output."""
+    offsets, ids, lengths = trace.segment_offsets, trace.segment_ids, trace.segment_lengths
+    assert offsets is not None and ids is not None and lengths is not None
+    asked_for = set((-1 - np.unique(ids[ids < 0])).tolist())
+    segments = list(zip(ids.tolist(), lengths.tolist(), strict=True))
+    bounds = offsets.tolist()
+    outputs = trace.output_tokens
+    chains = []
+    for row in range(len(trace)):
+        chain = segments[bounds[row] : bounds[row + 1]]
+        if row in asked_for:
+            chain.append((-1 - row, int(outputs[row])))
+        chains.append(chain)
+    return chains
+
+
+def _insert(root: _Edge, chain: Chain) -> None:
+    edge = root
+    start = 0
+    for segment, length in chain:
+        offset = 0
+        while offset < length:
+            child = edge.children.get((segment, offset))
+            if child is None:
+                child = _Edge(segment, offset, length - offset, start)
+                edge.children[segment, offset] = child
+            elif child.length > length - offset:
+                child.split(length - offset)
+            offset += child.length
+            start += child.length
+            edge = child
+
+
+def _walk(root: _Edge, chain: Chain) -> list[_Edge]:
+    edge = root
+    edges = []
+    for segment, length in chain:
+        offset = 0
+        while offset < length:
+            edge = edge.children[segment, offset]
+            edges.append(edge)
+            offset += edge.length
+    return edges
+
+
+def _path(root: _Edge, chain: Chain, block_size: int, names: list[_Edge]) -> Path:
+    """Runs of blocks shared with others; edges that the same requests pass are one node.
+
+    A block belongs to the edge that holds its last token, for two chains share a block when they share all
+    its tokens. A node does not run from a prompt into an output: outputs come into being token by token.
+    """
+    path: list[tuple[int, int]] = []
+    before: _Edge | None = None
+    end = 0
+    for edge in _walk(root, chain):
+        if edge.requests < 2:
+            break
+        block_end = (edge.start + edge.length) // block_size
+        if block_end == end:
+            continue
+        end = block_end
+        if (
+            before is not None
+            and before.requests == edge.requests
+            and (before.segment < 0) == (edge.segment < 0)
+        ):
+            edge.node = before.node
+            path[-1] = (edge.node, end)
+        else:
+            if edge.node < 0:
+                edge.node = len(names)
+                names.append(edge)
+            path.append((edge.node, end))
+        before = edge
+    return tuple(path)
