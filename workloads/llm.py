@@ -150,7 +150,7 @@ class LLM(Profile):
     @property
     def num_local_layers(self) -> int:
         """Layers whose attention looks back a window only."""
-        pattern = self.layer_types
+        pattern = self.layer_types or ("full_attention",)
         return sum(
             pattern[layer % len(pattern)] != "full_attention"
             for layer in range(self.num_hidden_layers)

@@ -31,17 +31,16 @@ def step_seconds(work: StepWork, costs: StepCosts) -> Any:
     -------
     float, or an array of the shape of `work`.
     """
-    micro = _micro_batches(work, costs)
-    return larger(costs.stages * _gpu_s(_divided(work, micro), costs), _cpu_s(work, costs))
+    return larger(costs.stages * _gpu_s(_piece(work, costs), costs), _cpu_s(work, costs))
 
 
 def decode_line(decode_seqs: int, costs: StepCosts) -> DecodeLine:
     """Time of a decode-only step of so many sequences as a line in their total context."""
     work = StepWork(decode_seqs=decode_seqs)
-    micro = _micro_batches(work, costs)
+    pieces = _pieces(decode_seqs, costs)
     return DecodeLine(
-        constant_s=float(costs.stages * _gpu_s(_divided(work, micro), costs)),
-        per_context_s=costs.stages * costs.context_s / micro,
+        constant_s=float(costs.stages * _gpu_s(_piece(work, costs), costs)),
+        per_context_s=costs.stages * costs.context_s / pieces,
         floor_s=float(_cpu_s(work, costs)),
     )
 
@@ -57,40 +56,40 @@ def step_shares(work: StepWork, costs: StepCosts) -> StepShares:
     -------
     StepShares of floats or arrays; summed over the work they give back `step_seconds`.
     """
-    micro = _micro_batches(work, costs)
-    part = _divided(work, micro)
+    part = _piece(work, costs)
     tokens, seqs = part.prefill_tokens + part.decode_seqs, part.prefill_seqs + part.decode_seqs
     computed, read = _compute_s(part, costs), _read_s(tokens, costs)
     binds = (computed > read) * 1.0
-    prompt_attention = _prompt_attention_s(part, costs)
-    by_token = over(binds * computed, tokens) + costs.collective_token_s
-    gpu = _gpu_s(part, costs)
-    stretch = over(larger(costs.stages * gpu, _cpu_s(work, costs)), micro * gpu)
-    decode_attention = part.decode_seqs * costs.window_s
-    equally = gpu - by_token * tokens - prompt_attention - decode_attention
-    equally = equally - part.decode_context * costs.context_s
+    heads = seqs * costs.sequence_compute_s
+    by_token = over(binds * (computed - heads), tokens) + costs.collective_token_s
+    equally = binds * heads + (1 - binds) * read + _overhead_s(part, costs)
+    stretch = over(step_seconds(work, costs), _gpu_s(part, costs))
+    prompts = stretch / _pieces(work.prefill_seqs, costs)
+    decodes = stretch / _pieces(work.decode_seqs, costs)
     return StepShares(
-        per_seq_s=stretch * over(equally, seqs),
-        per_prefill_token_s=stretch * by_token,
-        per_prefill_pair_s=stretch * over(prompt_attention, part.prefill_pairs),
-        per_decode_token_s=stretch * (by_token + costs.window_s),
-        per_context_s=stretch * costs.context_s,
+        per_seq_s=stretch * over(equally, work.prefill_seqs + work.decode_seqs),
+        per_prefill_token_s=prompts * by_token,
+        per_prefill_pair_s=prompts * over(_prompt_attention_s(part, costs), part.prefill_pairs),
+        per_decode_token_s=decodes * (by_token + costs.window_s),
+        per_context_s=decodes * costs.context_s,
     )
 
 
 def _gpu_s(work: StepWork, c: StepCosts) -> Any:
     tokens = work.prefill_tokens + work.decode_seqs
-    seqs = work.prefill_seqs + work.decode_seqs
     return (
         larger(_compute_s(work, c), _read_s(tokens, c))
         + work.decode_context * c.context_s
         + work.decode_seqs * c.window_s
         + _prompt_attention_s(work, c)
         + tokens * c.collective_token_s
-        + c.fixed_s
-        + seqs * c.sequence_s
-        + (work.prefill_seqs > 0) * c.mixed_s
+        + _overhead_s(work, c)
     )
+
+
+def _overhead_s(work: StepWork, c: StepCosts) -> Any:
+    seqs = work.prefill_seqs + work.decode_seqs
+    return c.fixed_s + seqs * c.sequence_s + (work.prefill_seqs > 0) * c.mixed_s
 
 
 def _cpu_s(work: StepWork, c: StepCosts) -> Any:
@@ -113,17 +112,17 @@ def _prompt_attention_s(work: StepWork, c: StepCosts) -> Any:
     return larger(work.prefill_pairs * c.pair_s, work.prefill_context * c.prefill_context_s)
 
 
-def _micro_batches(work: StepWork, c: StepCosts) -> Any:
-    """Pieces that a pipeline cuts a batch into: as many as stages, if there are the sequences."""
+def _pieces(seqs: Any, c: StepCosts) -> Any:
+    """Pieces that a pipeline cuts so many sequences into: one a stage, if there are enough."""
+    return 1 if c.stages == 1 else larger(1, smaller(c.stages, seqs))
+
+
+def _piece(work: StepWork, c: StepCosts) -> StepWork:
+    """What one stage works on at a time: prompts and decodes are each spread over the pieces."""
     if c.stages == 1:
-        return 1
-    return larger(1, smaller(c.stages, work.prefill_seqs + work.decode_seqs))
-
-
-def _divided(work: StepWork, pieces: Any) -> StepWork:
-    if isinstance(pieces, int) and pieces == 1:
         return work
-    return StepWork(*(count / pieces for count in work))
+    prompts, decodes = _pieces(work.prefill_seqs, c), _pieces(work.decode_seqs, c)
+    return StepWork(*(n / prompts for n in work[:4]), *(n / decodes for n in work[4:]))
 
 
 def _padded(tokens: Any, pad: tuple[int, ...]) -> Any:

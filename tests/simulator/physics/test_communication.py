@@ -1,0 +1,35 @@
+"""Collectives: one GPU pays nothing, large messages pay bandwidth, small ones latency."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hardware_profiles.link import Link
+from simulator.physics.communication import all_reduce_s, all_to_all_s, send_s
+
+NVLINK = Link.named("nvlink4")
+
+
+def test_alone_there_is_nobody_to_talk_to() -> None:
+    assert all_reduce_s(1e9, 1, NVLINK) == 0
+    assert all_to_all_s(1e9, 1, NVLINK) == 0
+
+
+def test_a_large_all_reduce_sends_nearly_the_message_twice() -> None:
+    assert all_reduce_s(1e12, 1000, NVLINK) == pytest.approx(2e12 / 450e9, rel=2e-3)
+
+
+def test_an_empty_message_costs_the_latency() -> None:
+    assert all_reduce_s(0.0, 8, NVLINK) == NVLINK.latency_s
+    assert send_s(0.0, NVLINK) == NVLINK.latency_s
+
+
+@given(size=st.floats(0, 1e12), more=st.floats(0, 1e12), gpus=st.integers(2, 64))
+def test_a_longer_message_never_takes_less(size: float, more: float, gpus: int) -> None:
+    for collective in (all_reduce_s, all_to_all_s):
+        assert collective(size + more, gpus, NVLINK) >= collective(size, gpus, NVLINK) >= 0
+
+
+def test_half_the_efficiency_is_twice_the_bytes_time() -> None:
+    full, half = (all_reduce_s(1e9, 4, NVLINK, share) for share in (1.0, 0.5))
+    assert half - NVLINK.latency_s == pytest.approx(2 * (full - NVLINK.latency_s))
