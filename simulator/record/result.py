@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ import yaml
 
 from hardware_profiles.errors import InputError
 from hardware_profiles.profile import load_yaml
+from simulator.record.files import read_parquet, write_json, write_parquet
 from simulator.record.metrics import gaps
 from simulator.record.store import whole_folder
 from simulator.record.summary import summarise
@@ -101,10 +101,10 @@ class Result:
         with whole_folder(folder, SUMMARY_FILE) as partial:
             derived = {"timeline": timeline(self), "gaps": gaps(self)}
             for name in self.TABLES:
-                _write_parquet(self.table(name), partial / f"{name}.parquet")
+                write_parquet(self.table(name), partial / f"{name}.parquet")
             for name, frame in derived.items():
                 frame.attrs.update(self.requests.attrs)
-                _write_parquet(frame, partial / f"{name}.parquet")
+                write_parquet(frame, partial / f"{name}.parquet")
             write_json(summarise(self), partial / SUMMARY_FILE)
             resolved = yaml.safe_dump(self.scenario.model_dump(mode="json"), sort_keys=False)
             (partial / SCENARIO_FILE).write_text(resolved, encoding="utf-8")
@@ -124,39 +124,10 @@ class Result:
         """
         folder = Path(folder)
         scenario = Scenario.parse(load_yaml(folder / SCENARIO_FILE))
-        frames = {name: _read_parquet(folder / f"{name}.parquet") for name in cls.TABLES}
+        frames = {name: read_parquet(folder / f"{name}.parquet") for name in cls.TABLES}
         stamp = frames["requests"].attrs
         try:
             version, horizon_s = str(stamp["version"]), float(stamp["horizon_s"])
             return cls(scenario=scenario, version=version, horizon_s=horizon_s, **frames)
         except (KeyError, ValueError) as error:
             raise InputError(f"{folder}: not a run saved by this version: {error}") from error
-
-
-def write_json(data: object, path: Path) -> None:
-    """Indented JSON of plain values; NaN and infinities are not JSON and become null."""
-    text = json.dumps(_finite(data), indent=2, allow_nan=False)
-    path.write_text(text + "\n", encoding="utf-8")
-
-
-def _finite(data: object) -> object:
-    if isinstance(data, dict):
-        return {str(key): _finite(value) for key, value in data.items()}
-    if isinstance(data, (list, tuple)):
-        return [_finite(value) for value in data]
-    if isinstance(data, float) and not abs(data) < float("inf"):
-        return None
-    return data
-
-
-def _write_parquet(frame: pd.DataFrame, path: Path) -> None:
-    frame.to_parquet(path, engine="pyarrow", compression="zstd", index=False)
-
-
-def _read_parquet(path: Path) -> pd.DataFrame:
-    try:
-        return pd.read_parquet(path, engine="pyarrow")
-    except FileNotFoundError:
-        raise InputError(f"{path}: there is no such file; expected a saved run") from None
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: not a table of a saved run: {error}") from None
