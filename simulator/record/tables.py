@@ -106,8 +106,8 @@ REPLICAS: Final = (
 INTERVALS: Final = (
     _count("replica", "-", "number of the replica"),
     Column("state", "category", "-", "what it was doing", STATES),
-    _real("start_s", "s", "from"),
-    _real("end_s", "s", "to"),
+    _real("start_s", "s", "when it began to"),
+    _real("end_s", "s", "when it stopped doing so"),
 )
 
 TIMELINE: Final = (

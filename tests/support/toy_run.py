@@ -7,45 +7,22 @@ engine would, so that what is read off the tables can be compared with what happ
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from simulator.record.result import Result
 from simulator.record.tables import frame, names
+from simulator.step_time_model import Linear
 
 C0, C_TOK, C_CTX, C_SEQ = 5e-3, 4e-5, 2e-8, 3e-4
 BLOCKS = 4000
 
 
-class Shares(NamedTuple):
-    """How a step's seconds divide over its sequences, tokens and context."""
-
-    per_seq_s: Any
-    per_prefill_token_s: Any
-    per_prefill_pair_s: Any
-    per_decode_token_s: Any
-    per_context_s: Any
-
-
-class ToyStepTime:
-    """Linear step time with fixed coefficients."""
-
-    def seconds(self, work: Any) -> Any:
-        return (
-            C0
-            + C_TOK * (work.prefill_tokens + work.decode_seqs)
-            + C_CTX * (work.prefill_context + work.decode_context)
-            + C_SEQ * (work.prefill_seqs + work.decode_seqs)
-        )
-
-    def shares(self, work: Any) -> Shares:
-        sequences = np.maximum(work.prefill_seqs + work.decode_seqs, 1)
-        one = np.ones_like(sequences, dtype=float)
-        return Shares(C0 / sequences + C_SEQ, C_TOK * one, 0 * one, C_TOK * one, C_CTX * one)
+STEP_TIME = Linear(c0=C0, c_tok=C_TOK, c_ctx=C_CTX, c_seq=C_SEQ)
 
 
 @dataclass
@@ -81,6 +58,14 @@ class Toy:
     jobs: list[Job]
     busy_s: float
 
+    def with_scenario(self, other: Any) -> Result:
+        """The same run under other promises and prices."""
+        return replace(self.result, scenario=other)
+
+    def lasting(self, horizon_s: float) -> Result:
+        """The same tables in a run of another length."""
+        return replace(self.result, horizon_s=horizon_s)
+
 
 def scenario(**changes: Any) -> Any:
     """A stand-in with the fields that the tables' readers ask for."""
@@ -89,7 +74,7 @@ def scenario(**changes: Any) -> Any:
         "slo": SimpleNamespace(ttft_s=0.5, tpot_s=0.02, e2e_s=None),
         "gpu": SimpleNamespace(loaded_idle_w=100.0, tdp_w=700.0),
         "engine": SimpleNamespace(block_size=16),
-        "step_time": ToyStepTime(),
+        "step_time": STEP_TIME,
         "offer": SimpleNamespace(usd_per_gpu_hour=3.6, usd_per_gpu_s=1e-3, billing_quantum_s=60.0),
     }
     return SimpleNamespace(**{**parts, **changes})
@@ -198,7 +183,7 @@ def _step_row(
         "running": running,
         "waiting": waiting,
     }
-    seconds = float(ToyStepTime().seconds(SimpleNamespace(**row)))
+    seconds = float(STEP_TIME.seconds(SimpleNamespace(**row)))
     row |= {"end_s": now + seconds, "first_step_s": seconds, "set": sorted(j.row for j in decode)}
     return row, seconds
 
@@ -215,7 +200,8 @@ def _commit(
     sequences = len(work)
     for job, n, cached in work:
         prefill = _is_prefill(job, n)
-        cost = (C0 / sequences) + C_SEQ + C_TOK * n + C_CTX * job.computed
+        context = row["prefill_context"] * n / row["prefill_tokens"] if prefill else job.computed
+        cost = C0 / sequences + C_SEQ + C_TOK * n + C_CTX * context
         job.cost += cost
         if prefill:
             job.cost_prefill += cost
