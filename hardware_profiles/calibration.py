@@ -53,6 +53,13 @@ class Calibration(Profile):
     """Share of the 16-bit dense peak that prefill attention reaches."""
     link_efficiency: Efficiency = 1.0
     """Share of the link bandwidth that an all-reduce reaches."""
+    unoverlapped_share: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Of reading weights and computing with them, so much of the shorter adds to the longer."""
+    query_head_rereads: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """In a step that computes prompt tokens too, how far decodes read the cache once per query head
+    and not once per KV head: 0 for kernels that pack grouped queries (Hopper), up to 1."""
+    token_diversity: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Tokens of a batch that choose experts independently, as a share of all but the first."""
 
     step_overhead_us: NotNegative = 0.0
     """Every step. [µs]"""
@@ -60,8 +67,12 @@ class Calibration(Profile):
     """Every layer of every step: launches, norms, rotary embedding. [µs]"""
     moe_layer_overhead_us: NotNegative = 0.0
     """More of it for a layer with experts: routing, permutation. [µs]"""
+    collective_overhead_us: NotNegative = 0.0
+    """Every all-reduce, beside the link's own latency: launch and synchronisation. [µs]"""
     sequence_overhead_us: NotNegative = 0.0
-    """Every sequence of a step: sampling, its place in the batch. [µs]"""
+    """Every sequence of a step: its place in the batch. [µs]"""
+    sort_overhead_us: NotNegative = 0.0
+    """Every sequence and 1000 vocabulary entries, where top-p or top-k sorts the logits. [µs]"""
     mixed_step_overhead_us: NotNegative = 0.0
     """A step that computes prompt tokens and so cannot run as one CUDA graph. [µs]"""
     cpu_step_us: NotNegative = 0.0

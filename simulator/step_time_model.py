@@ -34,6 +34,10 @@ class StepTime(Protocol):
     def load(self, work: StepWork) -> StepLoad:
         """FLOPs and bytes of each GPU."""
 
+    @property
+    def client_overhead(self) -> tuple[float, float]:
+        """Seconds the API server adds before a request is queued, and per token it sends back."""
+
 
 class Linear(Value):
     """Four given coefficients, whatever the hardware: for tests, theory and measured engines."""
@@ -47,6 +51,11 @@ class Linear(Value):
     """Every token of context. [s]"""
     c_seq: NotNegative = 0.0
     """Every sequence. [s]"""
+
+    @property
+    def client_overhead(self) -> tuple[float, float]:
+        """None: the coefficients are the engine's alone."""
+        return 0.0, 0.0
 
     def bind(self, llm: LLM, gpu: GPU, layout: Layout) -> StepTime:
         """Return itself: the coefficients are given."""
@@ -111,6 +120,11 @@ class RooflineStep:
         self.llm, self.gpu, self.layout = llm, gpu, layout
         self.calibration, self.nearness = chosen
         self.costs: StepCosts = step_costs(llm, gpu, layout, chosen.calibration)
+
+    @property
+    def client_overhead(self) -> tuple[float, float]:
+        """Of the calibration: before a request is queued, and per token. [s]"""
+        return self.calibration.api_overhead_ms / 1e3, self.calibration.api_token_us / 1e6
 
     def seconds(self, work: StepWork) -> Any:
         """Time of a step; see `simulator.physics.step_time.step_seconds`. [s]"""

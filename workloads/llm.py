@@ -75,6 +75,9 @@ class LLM(Profile):
     layer_types: tuple[LayerType, ...] = ("full_attention",)
     """Attention of the layers in order; a shorter pattern repeats."""
 
+    sorts_logits: bool = False
+    """Whether its ``generation_config.json`` sets top-p or top-k: the server then applies that to
+    every request that says nothing else, and sorts the whole vocabulary to do so."""
     weights_precision: WeightsPrecision = "bf16"
     """Precision of the published checkpoint."""
     unquantized: tuple[Part, ...] = ()

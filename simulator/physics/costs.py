@@ -6,7 +6,12 @@ from typing import NamedTuple
 from hardware_profiles.calibration import Calibration
 from hardware_profiles.gpu import GPU
 from hardware_profiles.link import Link
-from simulator.physics.communication import all_reduce_s, all_to_all_s, send_s
+from simulator.physics.communication import (
+    all_reduce_s,
+    all_to_all_s,
+    direct_all_reduce_s,
+    send_s,
+)
 from simulator.physics.layout import Layout
 from simulator.physics.precision import peak_flops
 from simulator.physics.sharding import attention_layers, kv_bytes_per_token, weight_bytes
@@ -29,6 +34,7 @@ class StepCosts(NamedTuple):
     experts_per_tok: int
     expert_ranks: int
     """Data-parallel ranks whose tokens meet at the experts."""
+    token_diversity: float
     token_s: float
     """Matrix products of one token, its experts included."""
     sequence_compute_s: float
@@ -41,10 +47,17 @@ class StepCosts(NamedTuple):
     """Prefill attention of one query to one key."""
     prefill_context_s: float
     """Read one token of a prompt's context back."""
+    mixed_context_s: float
+    """More for each token of a decode's context in a step that computes prompt tokens too."""
     fixed_s: float
     """Every step: launches, layers, latencies of collectives."""
-    collective_token_s: float
-    """Bytes that one token adds to the collectives."""
+    direct: tuple[float, float]
+    """All-reduces of a step, everybody reading from everybody: seconds per step and per token."""
+    relayed: tuple[float, float]
+    """The same in two rounds with less to move: seconds per step and per token."""
+    exchange_token_s: float
+    """Bytes that one token adds to the other collectives."""
+    unoverlapped: float
     sequence_s: float
     mixed_s: float
     cpu_step_s: float
@@ -84,7 +97,10 @@ def step_costs(llm: LLM, gpu: GPU, layout: Layout, calibration: Calibration) -> 
     kv_read_s = kv_bytes_per_token(llm, layout, full) / kv_bandwidth
     latent_s = _attention_flops_per_pair(llm, full, latent=True) / cut / attention_flops
     token_s, head_s = _matmul_s(llm, gpu, layout, calibration)
-    fixed_s, collective_token_s = _collectives(llm, gpu, layout, calibration)
+    latency_s, exchange_token_s = _exchanges(llm, gpu, layout, calibration)
+    direct, relayed = _all_reduces(llm, gpu, layout, calibration)
+    grouped = 0 if llm.is_mla else llm.num_attention_heads // llm.num_key_value_heads - 1
+    sort_us = calibration.sort_overhead_us * llm.vocab_size / 1000 if llm.sorts_logits else 0.0
     stages = layout.pipeline_parallel_size
     layers_us = (
         llm.num_hidden_layers * calibration.layer_overhead_us
@@ -96,15 +112,20 @@ def step_costs(llm: LLM, gpu: GPU, layout: Layout, calibration: Calibration) -> 
         num_experts=llm.num_experts,
         experts_per_tok=llm.num_experts_per_tok,
         expert_ranks=layout.data_parallel_size_of_experts,
+        token_diversity=calibration.token_diversity,
         token_s=token_s,
         sequence_compute_s=head_s,
         context_s=max(kv_read_s, latent_s if llm.is_mla else 0.0),
         window_s=_window_bytes(llm, layout, short) / kv_bandwidth,
         pair_s=_attention_flops_per_pair(llm, full, latent=False) / cut / attention_flops,
         prefill_context_s=kv_read_s,
-        fixed_s=fixed_s + (calibration.step_overhead_us + layers_us) * US,
-        collective_token_s=collective_token_s,
-        sequence_s=calibration.sequence_overhead_us * US,
+        mixed_context_s=kv_read_s * grouped * calibration.query_head_rereads,
+        fixed_s=latency_s + (calibration.step_overhead_us / stages + layers_us) * US,
+        direct=direct,
+        relayed=relayed,
+        exchange_token_s=exchange_token_s,
+        unoverlapped=calibration.unoverlapped_share,
+        sequence_s=(calibration.sequence_overhead_us + sort_us) / stages * US,
         mixed_s=calibration.mixed_step_overhead_us * US,
         cpu_step_s=calibration.cpu_step_us * US,
         cpu_sequence_s=calibration.cpu_sequence_us * US,
@@ -163,31 +184,42 @@ def _window_bytes(llm: LLM, layout: Layout, short_layers: int) -> float:
     return llm.sliding_window * kv_bytes_per_token(llm, layout, short_layers)
 
 
-def _collectives(
+def _all_reduces(
     llm: LLM, gpu: GPU, layout: Layout, calibration: Calibration
-) -> tuple[float, float]:
-    """Seconds of latency per step, and per token, of the collectives of one stage."""
-    tensor, token_bytes = layout.tensor_parallel_size, 2.0 * llm.hidden_size
-    reached = calibration.link_efficiency
-    latency = token_s = 0.0
-    if tensor > 1:
-        # Attention and MLP of every layer end in one all-reduce each.
-        count = 2 * llm.num_hidden_layers / layout.pipeline_parallel_size
-        latency += count * all_reduce_s(0.0, tensor, gpu.link, reached)
-        token_s += count * _per_byte(all_reduce_s, tensor, gpu.link, reached) * token_bytes
-    ranks = layout.data_parallel_size_of_experts
-    if ranks > 1 and llm.num_experts:
-        # Tokens travel to their experts and back.
-        count = 2 * llm.num_moe_layers / layout.pipeline_parallel_size
-        bytes_out = token_bytes * llm.num_experts_per_tok / tensor
-        latency += count * all_to_all_s(0.0, layout.expert_gpus, gpu.link, reached)
-        token_s += (
-            count * _per_byte(all_to_all_s, layout.expert_gpus, gpu.link, reached) * bytes_out
+) -> tuple[tuple[float, float], tuple[float, float]]:
+    """All-reduces of one stage, direct and relayed: seconds per step, and per token."""
+    tensor = layout.tensor_parallel_size
+    if tensor == 1:
+        return (0.0, 0.0), (0.0, 0.0)
+    # Attention and MLP of every layer end in one all-reduce each.
+    count = 2 * llm.num_hidden_layers / layout.pipeline_parallel_size
+    token_bytes, reached = 2.0 * llm.hidden_size, calibration.link_efficiency
+    overhead_s = calibration.collective_overhead_us * US
+
+    def line(collective: Collective) -> tuple[float, float]:
+        fixed_s = overhead_s + collective(0.0, tensor, gpu.link, reached)
+        return count * fixed_s, count * token_bytes * _per_byte(
+            collective, tensor, gpu.link, reached
         )
-    if layout.pipeline_parallel_size > 1:
-        latency += send_s(0.0, gpu.link, reached)
+
+    return line(direct_all_reduce_s), line(all_reduce_s)
+
+
+def _exchanges(llm: LLM, gpu: GPU, layout: Layout, calibration: Calibration) -> tuple[float, float]:
+    """Other collectives of one stage: seconds of latency per step, and per token."""
+    tensor, token_bytes = layout.tensor_parallel_size, 2.0 * llm.hidden_size
+    reached, stages = calibration.link_efficiency, layout.pipeline_parallel_size
+    latency_s = token_s = 0.0
+    if layout.data_parallel_size_of_experts > 1 and llm.num_experts:
+        # Tokens travel to their experts and back.
+        count, gpus = 2 * llm.num_moe_layers / stages, layout.expert_gpus
+        bytes_out = token_bytes * llm.num_experts_per_tok / tensor
+        latency_s += count * all_to_all_s(0.0, gpus, gpu.link, reached)
+        token_s += count * _per_byte(all_to_all_s, gpus, gpu.link, reached) * bytes_out
+    if stages > 1:
+        latency_s += send_s(0.0, gpu.link, reached)
         token_s += token_bytes / (gpu.link.bytes_per_s * reached)
-    return latency, token_s
+    return latency_s, token_s
 
 
 def _per_byte(collective: Collective, gpus: int, link: Link, reached: float) -> float:

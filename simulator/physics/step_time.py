@@ -17,10 +17,12 @@ def step_seconds(work: StepWork, costs: StepCosts) -> Any:
     ``max(GPU, CPU)``, since the engine composes the next step while this one runs, with
 
     GPU = max(weights read, matrix products) + attention of decodes + attention of prompts
-    + collectives + overheads per step, layer and sequence. A batch of few tokens is padded to the
-    next CUDA-graph size. Of routed experts a step reads the expected number of distinct ones,
-    $E (1 - (1 - k/E)^n)$ for n tokens that choose k of E. A pipeline of p stages cuts the batch in
-    p pieces that follow each other, so that all of it advances in p times one piece's stage.
+    + collectives + overheads per step, layer and sequence. A calibrated share of the smaller of the
+    two in max(…) is not hidden behind the larger. A batch of few tokens is padded to the next
+    CUDA-graph size. Of routed experts a step reads the expected number of distinct ones,
+    $E (1 - (1 - k/E)^n)$ for n tokens that choose k of E independently. All-reduces go the cheaper
+    of two ways. A pipeline of p stages cuts the batch in p pieces that follow each other, so that
+    all of it advances in p times one piece's stage.
 
     Parameters
     ----------
@@ -61,8 +63,16 @@ def step_shares(work: StepWork, costs: StepCosts) -> StepShares:
     computed, read = _compute_s(part, costs), _read_s(tokens, costs)
     binds = (computed > read) * 1.0
     heads = seqs * costs.sequence_compute_s
-    by_token = over(binds * (computed - heads), tokens) + costs.collective_token_s
-    equally = binds * heads + (1 - binds) * read + _overhead_s(part, costs)
+    weight = binds + (1 - binds) * costs.unoverlapped
+    silent = _collective_s(0, costs)
+    traffic = _collective_s(tokens, costs) - silent
+    by_token = over(weight * (computed - heads) + traffic, tokens)
+    equally = (
+        weight * heads
+        + (1 - binds + binds * costs.unoverlapped) * read
+        + silent
+        + _overhead_s(part, costs)
+    )
     stretch = over(step_seconds(work, costs), _gpu_s(part, costs))
     prompts = stretch / _pieces(work.prefill_seqs, costs)
     decodes = stretch / _pieces(work.decode_seqs, costs)
@@ -71,20 +81,32 @@ def step_shares(work: StepWork, costs: StepCosts) -> StepShares:
         per_prefill_token_s=prompts * by_token,
         per_prefill_pair_s=prompts * over(_prompt_attention_s(part, costs), part.prefill_pairs),
         per_decode_token_s=decodes * (by_token + costs.window_s),
-        per_context_s=decodes * costs.context_s,
+        per_context_s=decodes * _context_s(part, costs),
     )
 
 
 def _gpu_s(work: StepWork, c: StepCosts) -> Any:
     tokens = work.prefill_tokens + work.decode_seqs
+    computed, read = _compute_s(work, c), _read_s(tokens, c)
     return (
-        larger(_compute_s(work, c), _read_s(tokens, c))
-        + work.decode_context * c.context_s
+        larger(computed, read)
+        + c.unoverlapped * smaller(computed, read)
+        + work.decode_context * _context_s(work, c)
         + work.decode_seqs * c.window_s
         + _prompt_attention_s(work, c)
-        + tokens * c.collective_token_s
+        + _collective_s(tokens, c)
         + _overhead_s(work, c)
     )
+
+
+def _context_s(work: StepWork, c: StepCosts) -> Any:
+    return c.context_s + (work.prefill_seqs > 0) * c.mixed_context_s
+
+
+def _collective_s(tokens: Any, c: StepCosts) -> Any:
+    direct = c.direct[0] + tokens * c.direct[1]
+    relayed = c.relayed[0] + tokens * c.relayed[1]
+    return smaller(direct, relayed) + tokens * c.exchange_token_s
 
 
 def _overhead_s(work: StepWork, c: StepCosts) -> Any:
@@ -104,7 +126,8 @@ def _compute_s(work: StepWork, c: StepCosts) -> Any:
 def _read_s(tokens: Any, c: StepCosts) -> Any:
     if not c.num_experts:
         return c.weights_s
-    missed = (1.0 - c.experts_per_tok / c.num_experts) ** (tokens * c.expert_ranks)
+    independent = 1 + c.token_diversity * larger(0, tokens * c.expert_ranks - 1)
+    missed = (1.0 - c.experts_per_tok / c.num_experts) ** independent
     return c.weights_s + c.experts_s * (1.0 - missed)
 
 

@@ -5,7 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hardware_profiles.link import Link
-from simulator.physics.communication import all_reduce_s, all_to_all_s, send_s
+from simulator.physics.communication import (
+    all_reduce_s,
+    all_to_all_s,
+    direct_all_reduce_s,
+    send_s,
+)
 
 NVLINK = Link.named("nvlink4")
 
@@ -20,16 +25,22 @@ def test_a_large_all_reduce_sends_nearly_the_message_twice() -> None:
 
 
 def test_an_empty_message_costs_the_latency() -> None:
-    assert all_reduce_s(0.0, 8, NVLINK) == NVLINK.latency_s
+    assert all_reduce_s(0.0, 8, NVLINK) == 2 * NVLINK.latency_s
+    assert direct_all_reduce_s(0.0, 8, NVLINK) == NVLINK.latency_s
     assert send_s(0.0, NVLINK) == NVLINK.latency_s
 
 
 @given(size=st.floats(0, 1e12), more=st.floats(0, 1e12), gpus=st.integers(2, 64))
 def test_a_longer_message_never_takes_less(size: float, more: float, gpus: int) -> None:
-    for collective in (all_reduce_s, all_to_all_s):
+    for collective in (all_reduce_s, all_to_all_s, direct_all_reduce_s):
         assert collective(size + more, gpus, NVLINK) >= collective(size, gpus, NVLINK) >= 0
 
 
 def test_half_the_efficiency_is_twice_the_bytes_time() -> None:
     full, half = (all_reduce_s(1e9, 4, NVLINK, share) for share in (1.0, 0.5))
-    assert half - NVLINK.latency_s == pytest.approx(2 * (full - NVLINK.latency_s))
+    assert half - 2 * NVLINK.latency_s == pytest.approx(2 * (full - 2 * NVLINK.latency_s))
+
+
+def test_small_messages_go_straight_and_large_ones_in_two_rounds() -> None:
+    assert direct_all_reduce_s(1e3, 8, NVLINK) < all_reduce_s(1e3, 8, NVLINK)
+    assert direct_all_reduce_s(1e8, 8, NVLINK) > all_reduce_s(1e8, 8, NVLINK)

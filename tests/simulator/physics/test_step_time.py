@@ -24,6 +24,8 @@ REAL = IDEAL.model_copy(
         "bandwidth_efficiency": 0.8, "kv_bandwidth_efficiency": 0.7, "compute_efficiency": 0.6,
         "attention_efficiency": 0.4, "link_efficiency": 0.5, "step_overhead_us": 300.0,
         "layer_overhead_us": 10.0, "moe_layer_overhead_us": 20.0, "sequence_overhead_us": 5.0,
+        "sort_overhead_us": 0.2, "unoverlapped_share": 0.3, "query_head_rereads": 0.5,
+        "token_diversity": 0.5, "collective_overhead_us": 3.0,
         "mixed_step_overhead_us": 100.0, "cpu_step_us": 2000.0, "cpu_sequence_us": 20.0,
     }
 )  # fmt: skip
@@ -121,9 +123,8 @@ def test_a_short_window_costs_the_same_at_any_context() -> None:
 
 
 def test_decode_batches_are_padded_to_the_next_cuda_graph() -> None:
-    c = costs(cal=REAL.model_copy(update={"compute_efficiency": 1e-3, "sequence_overhead_us": 0.0,
-                                          "cpu_sequence_us": 0.0}))  # fmt: skip
-    c = c._replace(sequence_compute_s=0.0)
+    slow = IDEAL.model_copy(update={"compute_efficiency": 1e-3})
+    c = costs(cal=slow)._replace(sequence_compute_s=0.0)
     assert step_seconds(StepWork(decode_seqs=9), c) == step_seconds(StepWork(decode_seqs=16), c)
     assert step_seconds(StepWork(decode_seqs=17), c) > step_seconds(StepWork(decode_seqs=16), c)
 
