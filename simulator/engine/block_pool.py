@@ -46,7 +46,9 @@ class BlockPool:
         self.free = self.num_blocks
         self.unhashed_first = unhashed_first
         self.findable: dict[int, list[Extent]] = {}
-        self._ends = Extent(None, 0, 0, 0)  # a ring: ends.after is the left end, ends.before the right
+        self._ends = Extent(
+            None, 0, 0, 0
+        )  # a ring: ends.after is the left end, ends.before the right
         if self.num_blocks:
             self._append_anonymous(self.num_blocks)
 

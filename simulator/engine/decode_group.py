@@ -52,19 +52,23 @@ class DecodeGroup:
         finishes = self.finishes
         finished = []
         while finishes and finishes[0][0] <= step:
-            at, _, request = heappop(finishes)
-            if request.running and request.finish_step == at:
-                finished.append(request)
+            entry = heappop(finishes)
+            if self._holds(entry):
+                finished.append(entry[-1])
         return finished
 
     def next_finish(self) -> int:
         """The first step in which somebody computes their last token; the group must not be empty."""
         finishes = self.finishes
-        while True:
-            at, _, request = finishes[0]
-            if request.finish_step == at and request.running:
-                return at
+        while not self._holds(finishes[0]):
             heappop(finishes)
+        return finishes[0][0]
+
+    @staticmethod
+    def _holds(entry: tuple[int, int, Request]) -> bool:
+        """Whether the request still finishes then: it has not been preempted or held up since."""
+        step, order, request = entry
+        return request.finish_step == step and request.order == order and request.running
 
     def context(self, step: int) -> int:
         """Tokens computed before ``step``, summed over the members."""

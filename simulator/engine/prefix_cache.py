@@ -72,8 +72,8 @@ class PrefixCache(NoCache):
         self.catch_up = self._nobody_to_catch_up
 
     @staticmethod
-    def _nobody_to_catch_up(writer: Request) -> None:
-        """Set by the scheduler: register what ``writer`` has generated until now."""
+    def _nobody_to_catch_up(writer: Request, reader: Request) -> None:
+        """Set by the scheduler: register what ``writer`` has generated before ``reader`` has its turn."""
         raise AssertionError("the scheduler must say how far a writer is")
 
     def lookup(self, request: Request) -> Hit:
@@ -85,7 +85,7 @@ class PrefixCache(NoCache):
         volatile = False
         for node, end in request.path:
             if self.writers and node in self.writers:
-                self.catch_up(self.writers[node])
+                self.catch_up(self.writers[node], request)
                 volatile = True
             extents = findable.get(node)
             if extents is None:
@@ -135,7 +135,7 @@ class PrefixCache(NoCache):
                 hi = min(full, end)
                 writer = self.writers.get(node)
                 if writer is not None and writer is not request:
-                    self.catch_up(writer)  # of equal blocks the first registered is found
+                    self.catch_up(writer, request)  # of equal blocks the first registered is found
                 extent = Extent(node, named - start, hi - start, 1)
                 self.pool.register(extent)
                 request.holding.append((extent, hi - start))

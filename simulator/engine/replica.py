@@ -27,16 +27,22 @@ class Replica:
     scheduler : decides what a step computes
     stopwatch : says how long that takes
     log : what is kept
+    loads : requests at each replica; a finished one is taken off this replica's
     """
 
     def __init__(
-        self, clock: Clock, number: int, scheduler: Scheduler, stopwatch: Stopwatch, log: ReplicaLog
+        self,
+        clock: Clock,
+        scheduler: Scheduler,
+        stopwatch: Stopwatch,
+        log: ReplicaLog,
+        loads: list[int],
     ) -> None:
         self.clock = clock
-        self.number = number
         self.scheduler = scheduler
         self.stopwatch = stopwatch
         self.log = log
+        self._loads = loads
         self._starts: list[float] = []
         self._alarm: Event = Event(clock)
         self._idle = False
@@ -82,7 +88,8 @@ class Replica:
         while True:
             batch = scheduler.schedule()
             if batch is None:
-                yield self._rest()
+                if not scheduler.preempted:  # else there is room now: try again at once
+                    yield self._rest()
                 continue
             if batch.admitted:
                 log.admitted(batch.admitted, clock.now)
@@ -96,6 +103,7 @@ class Replica:
             finished = scheduler.commit(batch.first_step + steps - 1)
             if finished:
                 log.finished(finished, starts[steps])
+                self._loads[log.number] -= len(finished)
 
     def _pipelined(self) -> Generator[Event, None, None]:
         """Asynchronous scheduling: a step is composed while the one before it runs.
@@ -111,7 +119,8 @@ class Replica:
                 log.admitted(batch.admitted, clock.now)
             if flight is None:
                 if batch is None:
-                    yield self._rest()
+                    if not scheduler.preempted:
+                        yield self._rest()
                     continue
                 batch.num_steps = steps = 1  # the next one is composed at once
                 starts = self.stopwatch.starts(batch, clock.now)
@@ -129,6 +138,7 @@ class Replica:
                 finished = scheduler.commit(last_step)
                 if finished:
                     log.finished(finished, landing)
+                    self._loads[log.number] -= len(finished)
             flight = batch
             if batch is not None:
                 log.steps(batch, steps, starts)

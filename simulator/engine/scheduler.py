@@ -40,6 +40,9 @@ class Scheduler:
         """Steps composed so far."""
         self.tokens_in_flight = 1 if config.async_scheduling else 0
         """Tokens of a decoding request that have not come back when the next step is composed."""
+        self.preempted = False
+        """Whether the last composition preempted somebody."""
+        self._running_pass = False
         self._finishing: list[Request] = []
         self._returning: list[Request] = []
         self._admissions = 0
@@ -61,10 +64,11 @@ class Scheduler:
             self._retire(self.step - 1)
         step, group, budget = self.step, self.group, self.config.max_num_batched_tokens
         batch = Batch(step, group.size, group.size * step + group.sum_offsets)
-        preempted = False
+        self.preempted = False
+        self._running_pass = True
         blocks = group.blocks_for(step)
         if group.size > budget or blocks > self.pool.free:
-            budget, preempted = self._running_pass_in_order(batch)
+            budget = self._running_pass_in_order(batch)
         elif not self.behind:
             self.pool.take(blocks)
             budget -= group.size
@@ -75,9 +79,10 @@ class Scheduler:
                 self._compute(request, tokens, batch, step)
                 budget -= tokens
         else:
-            budget, preempted = self._running_pass_in_order(batch)
+            budget = self._running_pass_in_order(batch)
         self.step = step + 1
-        volatile = preempted or self._waiting_pass(batch, budget)
+        self._running_pass = False
+        volatile = self.preempted or self._waiting_pass(batch, budget)
         if not (batch.decode_seqs or batch.prefill_seqs):
             self.step = step
             return None
@@ -132,9 +137,7 @@ class Scheduler:
         """Tokens for those behind, if all others get theirs; None if order or memory decides."""
         size = self.config.block_size
         alone = len(self.running) == 1 and not self.waiting
-        wants = [
-            self._capped(r.known - r.computed, r.known, alone=alone) for r in self.behind
-        ]
+        wants = [self._capped(r.known - r.computed, r.known, alone=alone) for r in self.behind]
         if sum(wants) > budget and not self._behind_come_last():
             return None
         plan = []
@@ -158,10 +161,10 @@ class Scheduler:
         latest = reversed(self.running)
         return all(request is next(latest) for request in reversed(self.behind))
 
-    def _running_pass_in_order(self, batch: Batch) -> tuple[int, bool]:
-        """vLLM's running pass, request by request: the budget left, and whether somebody was preempted."""
+    def _running_pass_in_order(self, batch: Batch) -> int:
+        """vLLM's running pass, request by request; the budget that is left."""
         step, size, pool = self.step, self.config.block_size, self.pool
-        budget, preempted, at = self.config.max_num_batched_tokens, False, 0
+        budget, at = self.config.max_num_batched_tokens, 0
         running = list(self.running)
         alone = len(running) == 1 and not self.waiting
         scheduled: dict[Request, int] = {}
@@ -183,7 +186,6 @@ class Scheduler:
                 budget += undone
                 at -= undone > 0
                 self._preempt(victim, undone)
-                preempted = True
                 if victim is request:
                     break
             else:
@@ -201,7 +203,7 @@ class Scheduler:
         for request, tokens in scheduled.items():
             if not request.in_group:
                 self._compute(request, tokens, batch, step)
-        return budget, preempted
+        return budget
 
     def _compute(self, request: Request, tokens: int, batch: Batch, step: int) -> None:
         """A request that is behind computes ``tokens`` of its known tokens; their blocks are taken."""
@@ -275,6 +277,7 @@ class Scheduler:
         victim.decoding = False
         self.cache.keep_private(victim)
         self.cache.release(victim, victim.computed + scheduled, findable)
+        self.preempted = True
         victim.computed = 0
         victim.preemptions += 1
         self.waiting.put_back(victim)
@@ -287,15 +290,16 @@ class Scheduler:
                 self._end_stay(request, request.finish_step)
             self._finishing.append(request)
 
-    def _catch_up(self, writer: Request) -> None:
-        """Register the blocks that a decoding request has filled until now."""
+    def _catch_up(self, writer: Request, reader: Request) -> None:
+        """Register the blocks that a decoding request has filled before ``reader`` has its turn."""
         if writer.in_group:
-            known = self.step + writer.offset - self.tokens_in_flight
+            had_its_turn = self._running_pass and writer.order < reader.order
+            known = self.step + had_its_turn + writer.offset - self.tokens_in_flight
             findable = max(writer.findable_floor, known)
         elif writer.finish_step >= 0:
             findable = max(writer.findable_floor, writer.computed - self.tokens_in_flight)
         else:
-            findable = writer.computed
+            findable = writer.computed - (writer in self._returning)
         self.cache.register(writer, findable)
 
     # -- then the queue -----------------------------------------------------------------------------

@@ -119,6 +119,7 @@ class ReferenceScheduler:
         self.pool = ReferencePool(engine["num_gpu_blocks"], self.caching, newer)
         self.waiting: list[ReferenceRequest] = []
         self.running: list[ReferenceRequest] = []
+        self.preempted = False
 
     # -- the block manager ------------------------------------------------------------------------
 
@@ -198,7 +199,8 @@ class ReferenceScheduler:
     def schedule(self) -> list[tuple[ReferenceRequest, int, int]]:
         """One step: rows of (request, new tokens, context before the step), in scheduled order."""
         scheduled: dict[ReferenceRequest, int] = {}
-        budget, preempted, at = self.budget, False, 0
+        budget, at = self.budget, 0
+        self.preempted = False
         while at < len(self.running) and budget > 0:
             request = self.running[at]
             if (
@@ -209,9 +211,7 @@ class ReferenceScheduler:
                 at += 1
                 continue
             alone = len(self.running) == 1 and not self.waiting
-            n = self.capped(
-                request.known + request.placeholders - request.computed, budget, alone
-            )
+            n = self.capped(request.known + request.placeholders - request.computed, budget, alone)
             n = min(n, self.max_model_len - 1 - request.computed)
             if n == 0:
                 at += 1
@@ -227,7 +227,7 @@ class ReferenceScheduler:
                 else:
                     victim = self.running.pop()
                 self.preempt(victim)
-                preempted = True
+                self.preempted = True
                 if victim is request:
                     break
                 got = self.allocate(request, n, [])
@@ -237,7 +237,10 @@ class ReferenceScheduler:
             budget -= n
             at += 1
         while (
-            not preempted and self.waiting and budget > 0 and len(self.running) < self.max_num_seqs
+            not self.preempted
+            and self.waiting
+            and budget > 0
+            and len(self.running) < self.max_num_seqs
         ):
             request = self.waiting[0]
             hit = self.lookup(request)
@@ -340,6 +343,8 @@ def run_reference(scenario: dict[str, Any]) -> dict[str, Any]:
                 in_flight.append((free_at, rows))
         if composed and scheduler.is_async and len(in_flight) < 2:
             continue
+        if not composed and not in_flight and scheduler.preempted:
+            continue  # nothing to run, but there is room now
         if in_flight:
             now, rows = in_flight.pop(0)
             scheduler.commit(rows, now)

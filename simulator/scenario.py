@@ -1,0 +1,179 @@
+"""Scenario: everything a run depends on, in one value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import Field, ValidationError, model_validator
+
+from hardware_profiles.errors import InputError
+from hardware_profiles.explain import explain
+from hardware_profiles.gpu import GPU
+from hardware_profiles.offer import Offer
+from hardware_profiles.profile import Positive, Text, load_yaml
+from hardware_profiles.value import Value
+from simulator.engine.engine_args import PROFILES, EngineArgs
+from simulator.fleet.router import RoundRobin, Router
+from simulator.physics.memory import num_gpu_blocks
+from simulator.rng import stream
+from simulator.step_time_model import Roofline, StepTime, StepTimeModel
+from workloads.llm import LLM
+from workloads.trace import Trace
+from workloads.traffic import Traffic
+
+__all__ = ["SLO", "Scenario", "step_time_of"]
+
+
+class SLO(Value):
+    """What a good request keeps to, as the client sees it; a bound that is not given always holds."""
+
+    ttft_s: Positive | None = None
+    """From arrival to the first token. [s]"""
+    tpot_s: Positive | None = None
+    """Mean time per output token after the first. [s]"""
+    e2e_s: Positive | None = None
+    """From arrival to the last token. [s]"""
+
+
+class Scenario(Value):
+    """Traffic, a model, GPUs, engine arguments, a promise, a price, and a seed.
+
+    Examples
+    --------
+    >>> scenario = Scenario.parse({
+    ...     "traffic": "steady-chat", "model": "llama-3.1-8b", "gpu": "h100-sxm", "horizon_s": 60,
+    ... })
+    >>> scenario.replicas, scenario.engine.max_num_batched_tokens, scenario.offer.gpu
+    (1, 8192, 'h100-sxm')
+    """
+
+    name: Text = "scenario"
+    traffic: Traffic
+    """Who asks, when, for how much: a recipe, a trace file, or a name on the shelf."""
+    model: LLM
+    gpu: GPU
+    replicas: Annotated[int, Field(ge=1, le=100_000)] = 1
+    """Engines of ``tensor_parallel_size × pipeline_parallel_size`` GPUs each."""
+    router: Router = RoundRobin()
+    engine: EngineArgs = EngineArgs()
+    step_time: StepTimeModel = Roofline()
+    client_overhead: bool = True
+    """Count the API server's own milliseconds, of the calibration, in TTFT and E2E."""
+    slo: SLO = SLO()
+    offer: Offer
+    """Price of a GPU-hour; when not given, the cheapest on-demand offer for the GPU."""
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    horizon_s: Positive | None = None
+    """Requests arrive until then [s]; what has arrived is served to its end."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _cheapest_offer(cls, data: Any) -> Any:
+        if isinstance(data, Mapping) and "offer" not in data and "gpu" in data:
+            gpu = GPU.parse(data["gpu"])
+            offers = [Offer.named(name) for name in Offer.names()]
+            mine = [o for o in offers if o.gpu == gpu.name and o.mode == "on_demand"]
+            if not mine:
+                raise InputError(
+                    f"offer: no on-demand offer for {gpu.name} is on the shelf; "
+                    "name one, or write one out with its price, source and date"
+                )
+            cheapest = min(mine, key=lambda o: (o.usd_per_gpu_hour, o.name))
+            data["offer"] = cheapest.name  # type: ignore[index]
+        return data
+
+    @model_validator(mode="after")
+    def _resolve(self) -> Self:
+        if self.offer.gpu not in (self.gpu.name, *self.gpu.aliases):
+            raise InputError(
+                f"offer: {self.offer.name} is a price for {self.offer.gpu}, "
+                f"but the scenario's gpu is {self.gpu.name}"
+            )
+        object.__setattr__(self, "engine", self.engine.resolved(self.gpu, self.model))
+        return self
+
+    @classmethod
+    def from_file(cls, path: Path | str, overrides: Mapping[str, object] | None = None) -> Self:
+        """Read a scenario from YAML, with some values changed.
+
+        Parameters
+        ----------
+        path : the file; relative paths in it start from its folder.
+        overrides : by dotted path, such as ``{"engine.max_num_seqs": 64}``. A key below a name
+            (``gpu.bandwidth_gb_s``) changes a copy of the shelf entry of that name.
+
+        Raises
+        ------
+        InputError
+            One line: file, line and key, what was found, what would have gone right.
+        """
+        path = Path(path)
+        data = load_yaml(path)
+        for dotted, value in (overrides or {}).items():
+            _set(data, dotted, value)
+        data.setdefault("name", path.stem)
+        _anchor(data, path.parent)
+        try:
+            return cls.model_validate(data)
+        except ValidationError as error:
+            raise explain(error, data, cls) from None
+
+    def trace(self) -> Trace:
+        """The requests of this scenario: the same seed gives the same, whatever serves them."""
+        return self.traffic.sample(stream(self.seed, "traffic"), self.horizon_s)
+
+    @property
+    def gpus_per_replica(self) -> int:
+        """GPUs that one replica holds."""
+        engine = self.engine
+        return (
+            engine.tensor_parallel_size * engine.pipeline_parallel_size * engine.data_parallel_size
+        )
+
+    def num_gpu_blocks(self) -> int:
+        """KV blocks of a replica: the override, or what vLLM would find room for.
+
+        Raises
+        ------
+        InputError
+            If the model does not fit.
+        """
+        override = self.engine.num_gpu_blocks_override
+        if override is not None:
+            return override
+        return num_gpu_blocks(self.model, self.gpu, self.engine.layout(self.model))
+
+
+def step_time_of(scenario: Scenario) -> StepTime:
+    """The step-time model of a scenario, bound to its model, GPU and engine."""
+    layout = scenario.engine.layout(scenario.model)
+    return scenario.step_time.bind(scenario.model, scenario.gpu, layout)
+
+
+def _set(data: dict[str, Any], dotted: str, value: object) -> None:
+    """Change the value at a dotted path; a name on the way becomes a changed copy of its entry."""
+    *way, last = dotted.split(".")
+    for i, key in enumerate(way):
+        below = data.get(key)
+        if isinstance(below, str):
+            below = {"profile": below} if below in PROFILES else {"like": below}
+            data[key] = below
+        elif below is None:
+            below = data[key] = {}
+        if not isinstance(below, dict):
+            raise InputError(
+                f"--set {dotted}: {'.'.join(way[: i + 1])} is {below!r}, which has no keys"
+            )
+        data = below
+    data[last] = value
+
+
+def _anchor(data: dict[str, Any], folder: Path) -> None:
+    """Make the path of a trace absolute, and read an engine that is a vLLM configuration file."""
+    traffic, engine = data.get("traffic"), data.get("engine")
+    if isinstance(traffic, dict) and isinstance(traffic.get("path"), str):
+        traffic["path"] = str((folder / traffic["path"]).resolve())
+    if isinstance(engine, str) and engine.endswith((".yaml", ".yml")):
+        data["engine"] = load_yaml(folder / engine)

@@ -1,0 +1,93 @@
+"""From a scenario to a result, in one pass."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+
+import numpy as np
+
+from hardware_profiles.errors import InputError
+from simulator.clock import Clock
+from simulator.engine.replica import Replica
+from simulator.engine.scheduler import Scheduler
+from simulator.engine.stopwatch import Stopwatch
+from simulator.fleet.cluster import Cluster, Progress
+from simulator.record.recorder import ReplicaLog, RequestLog
+from simulator.record.result import Result
+from simulator.record.write_up import write_up
+from simulator.rng import stream
+from simulator.scenario import Scenario, step_time_of
+from workloads.prompts import shared_paths
+from workloads.trace import Trace
+
+__all__ = ["simulate"]
+
+
+def simulate(
+    scenario: Scenario, trace: Trace | None = None, progress: Progress | None = None
+) -> Result:
+    """Serve the scenario's traffic, to the last token of the last request.
+
+    Parameters
+    ----------
+    scenario : everything the run depends on.
+    trace : requests to serve instead of those of ``scenario.traffic``.
+    progress : called now and then with the share of the requests that have arrived.
+
+    Returns
+    -------
+    Result : tables of requests, steps and replicas; the same scenario gives the same bytes.
+
+    Raises
+    ------
+    InputError
+        If the model does not fit the GPU, or a request that ``max_model_len`` allows is larger than
+        the whole KV cache.
+    """
+    num_gpu_blocks = scenario.num_gpu_blocks()
+    config = scenario.engine.scheduler_config(num_gpu_blocks)
+    step_time = step_time_of(scenario)
+    trace = scenario.trace() if trace is None else trace
+    admitted = trace.prompt_tokens + trace.output_tokens <= config.max_model_len
+    _check_size(trace, admitted, num_gpu_blocks - 1, config.block_size)
+    paths = shared_paths(trace, config.block_size) if config.enable_prefix_caching else []
+
+    clock = Clock()
+    requests = RequestLog(len(trace))
+    loads = [0] * scenario.replicas
+    logs = [ReplicaLog(number, requests) for number in range(scenario.replicas)]
+    replicas = [
+        Replica(clock, Scheduler(config, log.journal), Stopwatch(step_time), log, loads)
+        for log in logs
+    ]
+    cluster = Cluster(clock, replicas, loads, scenario.router, stream(scenario.seed, "router"))
+    for index in np.flatnonzero(~admitted).tolist():
+        requests.rejected(index, float(trace.arrival_s[index]))
+    clock.process(cluster.serve(trace, admitted, paths, progress))
+    clock.run()
+    if progress is not None:
+        progress(1.0)
+    end_s = max(clock.now, scenario.horizon_s or 0.0)
+    return write_up(scenario, _version(), trace, requests, logs, num_gpu_blocks, end_s, step_time)
+
+
+def _check_size(trace: Trace, admitted: np.ndarray, blocks: int, block_size: int) -> None:
+    """Refuse a run in which a request could never have the KV blocks it needs."""
+    needed = -(-(trace.prompt_tokens + trace.output_tokens - 1) // block_size)
+    too_large = np.flatnonzero(admitted & (needed > blocks))
+    if len(too_large):
+        row = int(too_large[0])
+        tokens = int(trace.prompt_tokens[row] + trace.output_tokens[row])
+        raise InputError(
+            f"{trace.meta.get('source', 'traffic')}: request {row} of {tokens} tokens needs "
+            f"{needed[row]} KV blocks, the cache has {blocks} "
+            f"({len(too_large)} such request{'s' if len(too_large) > 1 else ''}); "
+            f"engine.max_model_len: {blocks * block_size} would refuse them one by one"
+        )
+
+
+def _version() -> str:
+    try:
+        return version("servecast")
+    except PackageNotFoundError:
+        return "unknown"
