@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from hardware_profiles.errors import InputError
 from workloads import segments as ragged
+from workloads.clients import Client
 from workloads.segments import Ints, Segments
 from workloads.trace import Trace
 
@@ -26,17 +27,24 @@ def merge(traces: Iterable[Trace], meta: Mapping[str, Any] | None = None) -> Tra
     parts = list(traces)
     if not parts:
         raise InputError("merge: expected at least one trace, found none")
+    if len({(part.closed_loop, part.max_concurrency) for part in parts}) > 1:
+        raise InputError("merge: traces of an open and of a closed loop cannot be laid together")
     shared = any(part.segment_ids is not None for part in parts)
-    known_tenant = any(part.tenant is not None for part in parts)
     return Trace.from_columns(
         np.concatenate([part.arrival_s for part in parts]),
         np.concatenate([part.prompt_tokens for part in parts]),
         np.concatenate([part.output_tokens for part in parts]),
-        priority=np.concatenate([part.priority for part in parts]),
-        tenant=np.concatenate([_tenants(part) for part in parts]) if known_tenant else None,
-        session=_sessions(parts),
         segments=ragged.concatenate([_segments(part) for part in parts]) if shared else None,
         meta=meta if meta is not None else {"merged": [dict(part.meta) for part in parts]},
+        closed_loop=parts[0].closed_loop,
+        max_concurrency=parts[0].max_concurrency,
+        clients=_clients(parts)[1],
+        priority=np.concatenate([part.priority for part in parts]),
+        tenant=_column(parts, "tenant", None),
+        session=_moved(parts, "session", [_top(part.session) + 1 for part in parts]),
+        follows=_moved(parts, "follows", [len(part) for part in parts]),
+        delay_s=_column(parts, "delay_s", 0.0),
+        client=_clients(parts)[0],
     )
 
 
@@ -46,17 +54,41 @@ def _segments(trace: Trace) -> Segments:
     return trace.segments or Segments(np.arange(len(trace) + 1), rows, trace.prompt_tokens)
 
 
-def _tenants(trace: Trace) -> NDArray[np.object_]:
-    return np.full(len(trace), None) if trace.tenant is None else trace.tenant
+def _top(column: Ints | None) -> int:
+    return -1 if column is None else int(column.max(initial=-1))
 
 
-def _sessions(parts: list[Trace]) -> Ints | None:
-    """Session numbers of all parts, moved so that no two parts have one in common."""
-    if all(part.session is None for part in parts):
+def _column(parts: list[Trace], name: str, absent: Any) -> NDArray[Any] | None:
+    """One column of all parts; those that lack it have `absent` in every row."""
+    columns = [getattr(part, name) for part in parts]
+    if all(column is None for column in columns):
         return None
-    columns, base = [], 0
+    return np.concatenate(
+        [
+            np.full(len(part), absent) if column is None else column
+            for part, column in zip(parts, columns, strict=True)
+        ]
+    )
+
+
+def _moved(parts: list[Trace], name: str, sizes: list[int]) -> Ints | None:
+    """A column of numbers, -1 for none, each part's moved beyond those of the parts before."""
+    column = _column(parts, name, -1)
+    if column is None:
+        return None
+    bases = np.concatenate(([0], np.cumsum(sizes)))[:-1]
+    base = np.repeat(bases, [len(part) for part in parts])
+    return np.where(column < 0, -1, column + base)
+
+
+def _clients(parts: list[Trace]) -> tuple[Ints | None, tuple[Client, ...]]:
+    """Kinds of clients of all parts; parts that say nothing of theirs get patient ones."""
+    if all(part.client is None for part in parts):
+        return None, ()
+    kinds: list[Client] = []
+    columns = []
     for part in parts:
-        session = np.full(len(part), -1) if part.session is None else part.session
-        columns.append(np.where(session < 0, -1, session + base))
-        base += int(session.max(initial=-1)) + 1
-    return np.concatenate(columns)
+        own = np.zeros(len(part), dtype=np.int64) if part.client is None else part.client
+        columns.append(own + len(kinds))
+        kinds += part.clients or (Client(),)
+    return np.concatenate(columns), tuple(kinds)

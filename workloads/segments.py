@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from hardware_profiles.errors import InputError
 
-__all__ = ["Ints", "Segments", "concatenate", "densify", "from_rows", "take"]
+__all__ = ["Ints", "Segments", "check", "concatenate", "densify", "from_rows", "new_rows", "take"]
 
 Ints = NDArray[np.int64]
 
@@ -71,6 +71,17 @@ def take(segments: Segments, rows: Ints) -> Segments:
     place[rows] = np.arange(len(rows))
     ids = _renumber(segments.ids[entries], place)
     return Segments(offsets, ids, segments.lengths[entries])
+
+
+def new_rows(rows: Ints, order: Ints, number: int) -> Ints:
+    """Where rows of a table of `number` stand once only `order` is left; -1 for none, and gone.
+
+    >>> new_rows(np.array([-1, 0, 2]), np.array([2, 0]), 3).tolist()
+    [-1, 1, 0]
+    """
+    place = np.full(number + 1, -1, dtype=np.int64)  # the last place answers for -1
+    place[order] = np.arange(len(order))
+    return np.asarray(place[rows])
 
 
 def _renumber(ids: Ints, place: Ints) -> Ints:

@@ -1,7 +1,7 @@
 """Trace: who asks, when, for how much, sharing which prompt text; immutable columns."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from hardware_profiles.errors import InputError
 from workloads import columns, request_list
 from workloads import segments as ragged
+from workloads.clients import Client
 from workloads.columns import MAX_TOKENS
 from workloads.segments import Ints, Segments
 
@@ -42,6 +43,20 @@ class Trace:
     """Prompt identity (`workloads.segments`); None when no prompt shares anything with another."""
     meta: Mapping[str, Any] = field(default_factory=dict)
     """Where it came from and what was assumed."""
+    follows: Ints | None = None
+    """Row whose answer comes before this request, -1 for none: the turn or call before."""
+    delay_s: NDArray[np.float64] | None = None
+    """Time from that answer to this request: thinking, or a tool at work."""
+    closed_loop: bool = False
+    """If so, `arrival_s` is only the earliest instant: a request is sent when, besides, the answer
+    it follows has been there for `delay_s` and fewer than `max_concurrency` are unfinished.
+    If not, `arrival_s` is the instant, whatever the server does."""
+    max_concurrency: int | None = None
+    """Requests of a closed loop that may be unfinished at once."""
+    client: Ints | None = None
+    """Which of `clients` sends the request; None where all wait for ever."""
+    clients: tuple[Client, ...] = ()
+    """Kinds of clients: what they do while they wait."""
 
     def __post_init__(self) -> None:
         for name, dtype in columns.DTYPES.items():
@@ -57,41 +72,46 @@ class Trace:
         prompt_tokens: ArrayLike,
         output_tokens: ArrayLike,
         *,
-        priority: ArrayLike | None = None,
-        tenant: Sequence[str | None] | NDArray[np.object_] | None = None,
-        session: ArrayLike | None = None,
         segments: Segments | None = None,
         meta: Mapping[str, Any] | None = None,
+        closed_loop: bool = False,
+        max_concurrency: int | None = None,
+        clients: tuple[Client, ...] = (),
+        **optional: ArrayLike | None,
     ) -> "Trace":
         """Trace from columns in any order; ties keep the order given.
 
-        References to outputs in `segments` name rows of the order given.
+        References to other rows (outputs in `segments`, `follows`) are to rows of the order given.
+        `optional` are the columns ``priority``, ``tenant``, ``session``, ``follows``, ``delay_s``
+        and ``client``.
         """
         arrival = np.asarray(arrival_s, dtype=np.float64)
         if np.isnan(arrival).any():
             raise InputError(f"row {int(np.argmax(np.isnan(arrival)))}: arrival_s is not a number")
-        rows = np.arange(len(arrival))
-        in_order = bool((np.diff(arrival) >= 0).all())
-        order = rows if in_order else np.argsort(arrival, kind="stable")
-
-        def sort(values: Any) -> Any:
-            if values is None or in_order:
-                return values
-            return np.asarray(values)[order]
-
-        if segments is not None and not in_order:
-            segments = ragged.take(segments, order)
+        given: dict[str, Any] = {"prompt_tokens": prompt_tokens, "output_tokens": output_tokens}
+        given |= {name: values for name, values in optional.items() if values is not None}
+        if unknown := set(optional) - set(columns.OPTIONAL):
+            raise TypeError(f"no column {min(unknown)!r}; there are {columns.OPTIONAL}")
+        given.setdefault("priority", np.zeros(len(arrival), dtype=np.int64))
+        if "tenant" in given:
+            given["tenant"] = np.asarray(given["tenant"], dtype=object)
+        if (np.diff(arrival) < 0).any():
+            order = np.argsort(arrival, kind="stable")
+            arrival = arrival[order]
+            given = {name: np.asarray(values)[order] for name, values in given.items()}
+            if "follows" in given:
+                given["follows"] = ragged.new_rows(given["follows"], order, len(order))
+            segments = segments and ragged.take(segments, order)
         return cls(
-            arrival_s=sort(arrival),
-            prompt_tokens=sort(prompt_tokens),
-            output_tokens=sort(output_tokens),
-            priority=np.zeros(len(arrival), dtype=np.int64) if priority is None else sort(priority),
-            tenant=sort(None if tenant is None else np.asarray(tenant, dtype=object)),
-            session=sort(session),
+            arrival,
+            **given,
             segment_offsets=segments.offsets if segments else None,
             segment_ids=segments.ids if segments else None,
             segment_lengths=segments.lengths if segments else None,
             meta=meta or {},
+            closed_loop=closed_loop,
+            max_concurrency=max_concurrency,
+            clients=clients,
         )
 
     @classmethod
@@ -125,7 +145,9 @@ class Trace:
         if not isinstance(other, Trace):
             return NotImplemented
         pairs = [(getattr(self, name), getattr(other, name)) for name in columns.DTYPES]
-        return all(a is b or (a is not None and np.array_equal(a, b)) for a, b in pairs)
+        same = all(a is b or (a is not None and np.array_equal(a, b)) for a, b in pairs)
+        rest = ("closed_loop", "max_concurrency", "clients")
+        return same and all(getattr(self, name) == getattr(other, name) for name in rest)
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -135,16 +157,24 @@ class Trace:
         Outputs of requests that are left out, where a prompt contains them, become ordinary text.
         """
         chosen = np.asarray(rows, dtype=np.int64)
+        optional = {
+            name: values[chosen]
+            for name in columns.OPTIONAL
+            if (values := getattr(self, name)) is not None
+        }
+        if self.follows is not None:
+            optional["follows"] = ragged.new_rows(self.follows[chosen], chosen, len(self))
         segments = self.segments
         return Trace.from_columns(
             self.arrival_s[chosen] - shift_s,
             self.prompt_tokens[chosen],
             self.output_tokens[chosen],
-            priority=self.priority[chosen],
-            tenant=None if self.tenant is None else self.tenant[chosen],
-            session=None if self.session is None else self.session[chosen],
             segments=None if segments is None else ragged.take(segments, chosen),
             meta={**self.meta, **meta},
+            closed_loop=self.closed_loop,
+            max_concurrency=self.max_concurrency,
+            clients=self.clients,
+            **optional,
         )
 
     def window(self, start_s: float = 0.0, duration_s: float | None = None) -> "Trace":
@@ -161,13 +191,13 @@ class Trace:
         """
         if not (np.isfinite(factor) and factor > 0):
             raise InputError(f"rate_scale: expected a number above 0, found {factor}")
-        changed = {name: getattr(self, name) for name in columns.DTYPES}
         scale = float(self.meta.get("rate_scale", 1.0)) * factor
-        changed["arrival_s"] = self.arrival_s / factor
-        return Trace(**changed, meta={**self.meta, "rate_scale": scale})
+        delay = None if self.delay_s is None else self.delay_s / factor
+        meta = {**self.meta, "rate_scale": scale}
+        return replace(self, arrival_s=self.arrival_s / factor, delay_s=delay, meta=meta)
 
     def to_pandas(self) -> pd.DataFrame:
         """One row a request, one column each; prompt identity is left out."""
-        names = ("arrival_s", "prompt_tokens", "output_tokens", "priority", "tenant", "session")
+        names = ("arrival_s", "prompt_tokens", "output_tokens", *columns.OPTIONAL)
         table = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
         return pd.DataFrame(table)
