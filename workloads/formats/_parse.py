@@ -1,5 +1,6 @@
 """Text or JSON values to numbers, all at once, with the places where that failed."""
 
+import re
 from importlib import import_module
 from typing import Any, NamedTuple
 
@@ -7,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-__all__ = ["MISSING", "Parsed", "floats", "ints", "wall_ns", "words"]
+__all__ = ["MISSING", "Parsed", "floats", "instants", "ints", "wall_ns", "words"]
 
 MISSING: Any = type("Missing", (), {"__repr__": lambda self: "nothing"})()
 """Stands for a key that a JSON object does not have."""
@@ -15,6 +16,10 @@ MISSING: Any = type("Missing", (), {"__repr__": lambda self: "nothing"})()
 _INT = r"^\s*[+-]?\d{1,18}(\.0*)?\s*$"
 _FLOAT = r"^\s*[+-]?(\d{1,40}(\.\d{0,40})?|\.\d{1,40})([eE][+-]?\d{1,2})?\s*$"
 _WALL = r"^\s*(19|20)\d\d-\d\d-\d\d[ T]\d\d:\d\d:\d\d([.,]\d{1,9})?\s?(Z|UTC|[+-]\d\d:?\d\d)?\s*$"
+
+
+ISO_DATE = re.compile(r"\s*(19|20)\d\d-\d\d-\d\d[ T]")
+"""How a wall-clock time begins."""
 
 
 class Parsed(NamedTuple):
@@ -54,6 +59,23 @@ def wall_ns(raw: Any) -> Parsed:
     values = stamps.as_unit("ns").asi8.copy()
     values[wrong] = 0
     return Parsed(values, wrong, np.zeros(len(wrong), dtype=np.bool_))
+
+
+def instants(raw: Any) -> Parsed:
+    """Dates with time, or numbers since 1970 whose size tells s, ms, µs and ns apart.
+
+    Years 2001 to 2286 are 1e9 to 1e10 seconds; a number outside is no instant.
+    """
+    dates, numbers, exact = wall_ns(raw), floats(raw, None), ints(raw, None)
+    values = np.where(dates.wrong, 0, dates.values)
+    found = ~dates.wrong
+    for scale in (1, 10**3, 10**6, 10**9):
+        fits = (numbers.values >= 1e9 * scale) & (numbers.values < 1e10 * scale) & ~numbers.wrong
+        whole, part = fits & ~exact.wrong, fits & exact.wrong
+        values[whole] = exact.values[whole] * (10**9 // scale)
+        values[part] = np.round(numbers.values[part] * 1e6 / scale).astype(np.int64) * 1000
+        found |= fits
+    return Parsed(values, ~found, np.zeros(len(found), dtype=np.bool_))
 
 
 def words(raw: Any) -> NDArray[np.object_]:

@@ -27,6 +27,10 @@ class Ledger:
     skip_bad_rows: bool = False
     in_order: bool = True
     """Whether a time that goes back is an error."""
+    columns: Mapping[str, str] = field(default_factory=dict)
+    """Names of the file's columns by what they mean, where the user said so."""
+    place: str = "line"
+    """What the numbers of rows count: lines, or the entries of a list."""
     latest: float | int | None = None
     """Latest arrival so far, on the file's own clock."""
     skipped: int = 0
@@ -49,9 +53,9 @@ class Ledger:
             return
         if not self.skip_bad_rows:
             line = min(self._problems)
-            raise InputError(f"{self.path}, line {line}: {self._problems[line]}")
+            raise InputError(f"{self.path}, {self.place} {line}: {self._problems[line]}")
         for line in sorted(self._problems)[: _EXAMPLES - len(self.examples)]:
-            self.examples.append(f"line {line}: {self._problems[line]}")
+            self.examples.append(f"{self.place} {line}: {self._problems[line]}")
         self.skipped += len(self._problems)
         self._problems.clear()
 
@@ -102,10 +106,25 @@ class Rows:
         self.refuse(parsed.values < 0, column, "a time not before 0")
         return parsed.values / scale
 
-    def wall_ns(self, column: str) -> Ints:
-        """Wall-clock times as nanoseconds since 1970 (UTC where no zone is given)."""
-        parsed = _parse.wall_ns(self._raw(column))
-        self.refuse(parsed.wrong, column, "a time like 2023-11-16 18:15:46.6805900")
+    def numbers(self, column: str, absent: float | None = None) -> NDArray[np.float64]:
+        """Finite numbers; where `absent` is given it stands for no value."""
+        parsed = _parse.floats(self._raw(column), absent)
+        self.refuse(parsed.wrong, column, "a finite number")
+        values: NDArray[np.float64] = parsed.values
+        return values
+
+    def values(self, column: str) -> list[Any]:
+        """A column of JSON values as they stand."""
+        return list(self._raw(column))
+
+    def wall_ns(self, column: str, epoch: bool = False) -> Ints:
+        """Wall-clock times as nanoseconds since 1970 (UTC where no zone is given).
+
+        With `epoch` numbers are accepted too: s, ms, µs or ns since 1970, told by their size.
+        """
+        parsed = _parse.instants(self._raw(column)) if epoch else _parse.wall_ns(self._raw(column))
+        expected = "a time like 2023-11-16 18:15:46.6805900"
+        self.refuse(parsed.wrong, column, expected + (" or seconds since 1970" if epoch else ""))
         values: Ints = parsed.values
         return values
 
@@ -167,11 +186,11 @@ def _shown(found: object) -> str:
 
 
 def column_of(records: Sequence[Mapping[str, Any]]) -> Callable[[str], list[Any]]:
-    """Column getter over JSON objects; a dot goes into nested ones."""
+    """Column getter over JSON objects; a dot goes into nested ones, no name gives all of it."""
 
     def get(name: str) -> list[Any]:
         values: list[Any] = list(records)
-        for key in name.split("."):
+        for key in name.split(".") if name else ():
             values = [
                 value.get(key, _parse.MISSING) if isinstance(value, Mapping) else _parse.MISSING
                 for value in values

@@ -11,7 +11,7 @@ Source: Azure Public Dataset, ``AzureLLMInferenceDataset{2023,2024}.md``, CC-BY.
 
 from collections.abc import Iterator
 
-from workloads.formats._batch import Batch
+from workloads.formats._batch import Batch, sound
 from workloads.formats._csv import header_of, rows_of
 from workloads.formats._files import Head
 from workloads.formats._rows import Ledger
@@ -36,5 +36,4 @@ def batches(ledger: Ledger) -> Iterator[Batch]:
             images += int(rows.ints("NumImages", least=0).sum())
             ledger.notes["images"] = images
             ledger.notes["assumed"] = "ContextTokens include the tokens of the images"
-        keep = rows.settle("TIMESTAMP", times)
-        yield Batch(times[keep], prompt[keep], output[keep])
+        yield sound(rows, "TIMESTAMP", times, prompt, output)
