@@ -6,6 +6,7 @@ requests share. Only such blocks have names; what no other request could ever as
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from simulator.engine.block_pool import BlockPool, Extent
@@ -65,16 +66,14 @@ class NoCache:
 class PrefixCache(NoCache):
     """Prefix caching on."""
 
-    def __init__(self, pool: BlockPool, block_size: int) -> None:
+    def __init__(
+        self, pool: BlockPool, block_size: int, catch_up: Callable[[Request, Request], None]
+    ) -> None:
         super().__init__(pool, block_size)
+        self.catch_up = catch_up
+        """Registers what the first request has generated before the second has its turn."""
         self.writers: dict[int, Request] = {}
-        """Nodes that hold output, with the request that is generating it: see `catch_up`."""
-        self.catch_up = self._nobody_to_catch_up
-
-    @staticmethod
-    def _nobody_to_catch_up(writer: Request, reader: Request) -> None:
-        """Set by the scheduler: register what ``writer`` has generated before ``reader`` has its turn."""
-        raise AssertionError("the scheduler must say how far a writer is")
+        """Nodes that hold output, with the request that is generating it."""
 
     def lookup(self, request: Request) -> Hit:
         """The longest prefix of full blocks in the cache, at most ``known - 1`` tokens."""

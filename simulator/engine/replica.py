@@ -96,7 +96,8 @@ class Replica:
             starts = self.stopwatch.starts(batch, clock.now)
             yield self._sleep(starts, batch.num_steps)
             steps = self._cut
-            scheduler.advance(batch, steps)
+            self.stopwatch.ran(steps)
+            scheduler.advance(steps)
             log.steps(batch, steps, starts)
             if batch.first_tokens:
                 log.first_tokens(batch.first_tokens, starts[1])
@@ -131,7 +132,8 @@ class Replica:
                 starts = self.stopwatch.starts(batch, landing)
                 yield self._sleep(starts, batch.num_steps - 1)
                 steps = self._cut + 1
-                scheduler.advance(batch, steps)
+                self.stopwatch.ran(steps)
+                scheduler.advance(steps)
             if flight is not None:
                 if flight.first_tokens:
                     log.first_tokens(flight.first_tokens, landing)

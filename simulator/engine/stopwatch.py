@@ -64,7 +64,7 @@ class Stopwatch:
         return starts
 
     def ran(self, steps: int) -> None:
-        """A run of decode steps lasted ``steps``; the next is not added up much further."""
+        """A run lasted so many steps: the next one is not added up much further."""
         self._longest = 2 * steps + 16
 
     @staticmethod
