@@ -1,7 +1,6 @@
 """The catalogue as tables: what is on each shelf, and one entry in full."""
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from rich.console import Console
@@ -10,11 +9,10 @@ from rich.table import Table
 from hardware_profiles import GPU, InputError, Link, Node, Offer, Profile
 from hardware_profiles.errors import did_you_mean
 from hardware_profiles.yaml_file import load_yaml
+from workloads import traffic
 from workloads.llm import LLM
 
 __all__ = ["SHELVES", "print_entry", "print_shelf"]
-
-TRAFFIC = Path(__file__).parent.parent / "workloads" / "traffic"
 
 
 class Shelf(NamedTuple):
@@ -97,10 +95,10 @@ def print_shelf(kind: str, console: Console) -> None:
 def print_entry(kind: str, name: str, console: Console) -> None:
     """Print one entry as its file has it."""
     if kind == "traffic":
-        names = _traffic_names()
+        names = traffic.names()
         if name not in names:
             raise InputError(f"no traffic is called {name!r}; {did_you_mean(name, names)}")
-        path = TRAFFIC / f"{name}.yaml"
+        path = traffic.SHELF / f"{name}.yaml"
     else:
         profile = SHELVES[_known(kind)].profile
         path = profile.shelf / f"{profile.named(name).name}.yaml"
@@ -114,14 +112,10 @@ def _known(kind: str) -> str:
     return kind
 
 
-def _traffic_names() -> list[str]:
-    return sorted(path.stem for path in TRAFFIC.glob("*.yaml"))
-
-
 def _print_traffic(console: Console) -> None:
     table = Table(title="traffic", title_justify="left", header_style="bold")
     table.add_column("name", no_wrap=True)
     table.add_column("what it is")
-    for name in _traffic_names():
-        table.add_row(name, str(load_yaml(TRAFFIC / f"{name}.yaml").get("notes", "")))
+    for name in traffic.names():
+        table.add_row(name, str(load_yaml(traffic.SHELF / f"{name}.yaml").get("notes", "")))
     console.print(table)

@@ -5,8 +5,19 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from rich.table import Table
+from rich.text import Text
 
-__all__ = ["LATENCIES", "Line", "compare_table", "latency_table", "number"]
+__all__ = [
+    "LATENCIES",
+    "LATENCY_LINES",
+    "Line",
+    "compare_table",
+    "dollars",
+    "headings",
+    "latency_table",
+    "look_up",
+    "share",
+]
 
 LATENCIES = {
     "queue_s": "queue wait",
@@ -24,6 +35,8 @@ class Line(NamedTuple):
     title: str
     path: str
     write: Callable[[float], str]
+    always: bool = True
+    """Also when it is zero in every run."""
 
 
 def number(value: float, digits: int = 3) -> str:
@@ -73,13 +86,16 @@ def look_up(summary: Mapping[str, Any], path: str) -> float:
     """
     found: Any = summary
     for part in path.split("."):
-        found = found.get(part) if isinstance(found, Mapping) else None
+        if isinstance(found, Sequence) and part.isdigit():
+            found = found[int(part)] if int(part) < len(found) else None
+        else:
+            found = found.get(part) if isinstance(found, Mapping) else None
     return math.nan if found is None else found
 
 
 def latency_table(summary: Mapping[str, Any]) -> Table:
     """Latencies of one run in milliseconds, a row each."""
-    table = Table(title="what users saw [ms]", title_justify="left", header_style="bold")
+    table = Table(title=Text("what users saw [ms]"), title_justify="left", header_style="bold")
     table.add_column("")
     for percentile in PERCENTILES:
         table.add_column(percentile, justify="right")
@@ -93,13 +109,73 @@ def compare_table(
     title: str, lines: Sequence[Line], runs: Mapping[str, Mapping[str, Any]]
 ) -> Table:
     """Table with a row for each line and a column for each run; unknown lines are left out."""
-    table = Table(title=title, title_justify="left", header_style="bold")
+    table = Table(title=Text(title), title_justify="left", header_style="bold")
     table.add_column("")
     for name in runs:
-        table.add_column(name, justify="right")
+        table.add_column(Text(name), justify="right")
     for line in lines:
         values = [look_up(summary, line.path) for summary in runs.values()]
-        if all(isinstance(value, float) and math.isnan(value) for value in values):
-            continue
-        table.add_row(line.title, *(line.write(value) for value in values))
+        # Text, because a unit in brackets would be taken for a colour.
+        if any(not math.isnan(value) and (value or line.always) for value in values):
+            table.add_row(Text(line.title), *(line.write(value) for value in values))
     return table
+
+
+def headings() -> list[tuple[str, list[Line]]]:
+    """Tables of a run apart from its latencies: a title, and what is in it."""
+    return [("what was served", SERVED), ("what the GPUs did", DONE), ("what it cost", COST)]
+
+
+SERVED = [
+    Line("requests", "requests.arrived", number),
+    Line("completed", "requests.completed", number),
+    Line("rejected", "requests.rejected", number),
+    Line("unfinished", "requests.unfinished", number),
+    Line("preemptions", "requests.preemptions", number),
+    Line("completed within the SLO", "goodput.share", share),
+    Line("goodput [requests/s]", "goodput.requests_per_s", number),
+    Line("throughput [requests/s]", "throughput.requests_per_s", number),
+    Line("prompt tokens computed [tokens/s]", "throughput.prompt_tokens_per_s", number),
+    Line("output [tokens/s]", "throughput.output_tokens_per_s", number),
+    Line("prefix cache hits", "prefix_hit_rate", share),
+    Line("in the system at once, mean", "concurrency.mean", number),
+    Line("in the system at once, peak", "concurrency.peak", number),
+]
+DONE = [
+    Line("GPUs", "fleet.gpus", number),
+    Line("GPU-hours held", "fleet.gpu_hours", number),
+    Line("KV blocks of a replica", "fleet.num_gpu_blocks.0", number),
+    Line("busy", "utilization.time_shares.busy", share),
+    Line("idle", "utilization.time_shares.idle", share),
+    Line("warming", "utilization.time_shares.warming", share, always=False),
+    Line("down", "utilization.time_shares.down", share, always=False),
+    Line("of peak FLOP/s (MFU)", "utilization.mfu", share),
+    Line("of peak bandwidth (MBU)", "utilization.mbu", share),
+    Line("sequences in a step, over busy time", "utilization.batch_size.time_mean", number),
+    Line("tokens in a step", "utilization.batch_size.tokens_per_step", number),
+    Line("KV cache in use, over busy time", "utilization.kv.busy_mean", share),
+    Line("KV cache in use, peak", "utilization.kv.peak", share),
+    Line("idle gaps", "idle.gaps_s.n", number),
+    Line("idle gaps, mean [s]", "idle.gaps_s.mean", number),
+    Line("idle gaps, longest [s]", "idle.gaps_s.max", number),
+]
+COST = [
+    Line("the bill", "bill.usd_total", dollars),
+    Line("  of it busy", "bill.gpu_rent_busy", dollars),
+    Line("  of it idle", "bill.gpu_rent_idle", dollars),
+    Line("  of it warming", "bill.gpu_rent_warming", dollars, always=False),
+    Line("  of it down", "bill.gpu_rent_down", dollars, always=False),
+    Line("  of it rounding to whole quanta", "bill.gpu_rent_rounding", dollars, always=False),
+    Line("a request", "bill.usd_per_request", dollars),
+    Line("a good request", "bill.usd_per_good_request", dollars),
+    Line("a million input tokens", "bill.usd_per_million_input_tokens", dollars),
+    Line("a million output tokens", "bill.usd_per_million_output_tokens", dollars),
+]
+LATENCY_LINES = [
+    Line("time to first token, p50 [ms]", "latency.ttft_s.p50", milliseconds),
+    Line("time to first token, p99 [ms]", "latency.ttft_s.p99", milliseconds),
+    Line("time per output token, p50 [ms]", "latency.tpot_s.p50", milliseconds),
+    Line("time per output token, p99 [ms]", "latency.tpot_s.p99", milliseconds),
+    Line("end to end, p50 [ms]", "latency.e2e_s.p50", milliseconds),
+    Line("end to end, p99 [ms]", "latency.e2e_s.p99", milliseconds),
+]

@@ -1,0 +1,105 @@
+"""The command line: `servecast run`, `servecast demo`, `servecast catalogue`."""
+
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from experiments.cli_errors import in_one_line
+
+# What is heavy (pandas, scipy, matplotlib) is imported by the command that needs it.
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    name="servecast",
+    help="Play traffic against simulated GPUs: latency, idle time, and the bill.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+NARROWEST = 110
+
+
+def _console() -> Console:
+    """Stdout; wide enough for a table where it is not a terminal that has a width of its own."""
+    console = Console()
+    return console if console.is_terminal else Console(width=max(NARROWEST, console.width))
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        try:
+            typer.echo(f"servecast {version('servecast')}")
+        except PackageNotFoundError:
+            typer.echo("servecast, not installed: running from its source")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    show_version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    """Play traffic against simulated GPUs: latency, idle time, and the bill."""
+
+
+@app.command()
+@in_one_line
+def run(
+    scenario: Annotated[Path, typer.Argument(help="YAML file that holds the scenario.")],
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="PATH=VALUE", help="Change one value of the scenario."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder to write into; runs/<name> if not given.")
+    ] = None,
+) -> None:
+    """Run one scenario: tables here, tables and pictures on disk."""
+    from experiments.overrides import read_overrides
+
+    overrides = read_overrides(settings or [])
+    from experiments.single import run_scenario
+
+    run_scenario(scenario, overrides, out, _console())
+
+
+@app.command()
+@in_one_line
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder to write into.")] = Path("runs/demo"),
+) -> None:
+    """The same volume steady and bursty on a small fleet, side by side."""
+    from experiments.demo import run_demo
+
+    run_demo(out, _console())
+
+
+@app.command()
+@in_one_line
+def catalogue(
+    kind: Annotated[
+        str | None, typer.Argument(help="gpus, models, offers, links, nodes or traffic.")
+    ] = None,
+    name: Annotated[str | None, typer.Argument(help="One entry, to see it in full.")] = None,
+) -> None:
+    """What can be simulated, and at what price; each number with its source and date."""
+    from experiments.catalogue import SHELVES, print_entry, print_shelf
+
+    console = _console()
+    if kind is None:
+        for shelf in [*SHELVES, "traffic"]:
+            print_shelf(shelf, console)
+    elif name is None:
+        print_shelf(kind, console)
+    else:
+        print_entry(kind, name, console)

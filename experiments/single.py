@@ -1,0 +1,85 @@
+"""One scenario: run, billed, told in the terminal, kept on disk."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from experiments.progress import watched
+from experiments.telling import compare_table, headings, latency_table
+from simulator.economics.bill import Bill, bill
+from simulator.record.result import SUMMARY_FILE, Result
+from simulator.record.store import whole_folder
+from simulator.record.summary import summarise
+from simulator.scenario import Scenario
+from simulator.simulate import simulate
+
+__all__ = ["play", "run_scenario", "save", "told"]
+
+
+def run_scenario(
+    path: Path, overrides: Mapping[str, Any], out: Path | None, console: Console
+) -> None:
+    """Run the scenario of a file and tell of it.
+
+    Parameters
+    ----------
+    path : the scenario.
+    overrides : values by dotted path, laid over it.
+    out : folder to write; ``runs/<name of the scenario>`` if none is given.
+
+    Raises
+    ------
+    InputError
+        If the scenario is wrong or the folder cannot be written; nothing is left half-written.
+    """
+    scenario = Scenario.from_file(path, overrides)
+    folder = out or Path("runs") / re.sub(r"[^\w.-]+", "-", scenario.name).strip(".-")
+    with whole_folder(folder, SUMMARY_FILE) as partial:
+        result, costs = play(scenario)
+        save(result, costs, partial)
+    summary = told(result, costs)
+    console.print(f"[bold]{escape(scenario.name)}[/bold]: {escape(_in_words(scenario))}")
+    console.print(latency_table(summary))
+    for title, lines in headings():
+        console.print(compare_table(title, lines, {scenario.name: summary}))
+    where = f"Tables, summary, bill and pictures are in {folder}"
+    console.print(where, highlight=False, soft_wrap=True, markup=False)
+
+
+def _in_words(scenario: Scenario) -> str:
+    """What runs on what, at what price."""
+    offer, gpus = scenario.offer, scenario.gpus_per_replica
+    replica = f"{gpus} x {scenario.gpu.name}" if gpus > 1 else scenario.gpu.name
+    return (
+        f"{scenario.model.name} on {scenario.replicas} x {replica}, {scenario.router.kind}; "
+        f"{offer.name} at {offer.usd_per_gpu_hour:g} USD per GPU-hour "
+        f"({offer.checked}, confidence {offer.confidence})"
+    )
+
+
+def play(scenario: Scenario) -> tuple[Result, Bill]:
+    """Simulate a scenario under a progress bar, and bill it."""
+    with watched(f"simulating {scenario.name}") as progress:
+        result = simulate(scenario, progress=progress)
+    return result, bill(result)
+
+
+def save(result: Result, costs: Bill, folder: Path) -> None:
+    """Write tables, summary, bill and pictures of a run into a folder."""
+    from experiments.figures import draw_run
+
+    def beside(partial: Path) -> None:
+        costs.save(partial)
+        draw_run(result, costs, partial)
+
+    result.save(folder, also=beside)
+
+
+def told(result: Result, costs: Bill) -> dict[str, Any]:
+    """Summary of a run with its bill under the key `bill`, lines by name."""
+    lines = dict(zip(costs.lines["line"], costs.lines["usd"], strict=True))
+    return {**summarise(result), "bill": {**costs.headline(), **lines}}
