@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from simulator.economics.stays import stay_seconds
 from simulator.physics.work import StepShares, StepWork
+from simulator.record.efficiency import middle_work
 from simulator.record.result import Result
 from simulator.record.runs import Runs
 from simulator.record.tokens import Work, work
@@ -67,16 +68,7 @@ def step_shares(result: Result, runs: Runs) -> StepShares:
     They are taken in the middle of a run. Where the time is affine in the context that is exact for
     each of its steps; where a floor binds, for the run as a whole.
     """
-    t = runs.table
-    half_way = t["decode_seqs"] * ((t["num_steps"] - 1) / 2.0)
-    middle = StepWork(
-        prefill_tokens=t["prefill_tokens"].to_numpy(np.float64),
-        prefill_seqs=t["prefill_seqs"].to_numpy(np.float64),
-        prefill_context=t["prefill_context"].to_numpy(np.float64),
-        prefill_pairs=t["prefill_pairs"].to_numpy(np.float64),
-        decode_seqs=t["decode_seqs"].to_numpy(np.float64),
-        decode_context=(t["decode_context"] + half_way).to_numpy(np.float64),
-    )
+    middle = middle_work(runs.table)
     shares = StepShares(*(np.asarray(s) for s in step_time_of(result.scenario).shares(middle)))
     total = _per_step_s(shares, middle) * runs.num_steps
     took = runs.duration_s

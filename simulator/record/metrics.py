@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from simulator.record.distribution import Distribution, describe
 from simulator.record.runs import Runs
 from simulator.record.tokens import passed_over, token_gaps, work
+from simulator.scenario import step_time_of
 
 if TYPE_CHECKING:
     from simulator.record.result import Result
@@ -66,7 +67,7 @@ def itl(result: Result) -> Distribution:
     np.subtract.at(sequences, passed_over(done), 1)
     longer = token_gaps(done, runs)["gap_s"].to_numpy()
     weights = np.concatenate([sequences, np.ones(len(longer), np.int64)])
-    return describe(np.concatenate([step_s, longer]), weights)
+    return describe(np.concatenate([step_s, longer]) + _sending_s(result), weights)
 
 
 def gaps(result: Result) -> pd.DataFrame:
@@ -142,6 +143,12 @@ def prefix_hit_rate(result: Result) -> float:
 def _completed(result: Result) -> Bools:
     completed: Bools = (result.requests["outcome"] == "completed").to_numpy(dtype=bool)
     return completed
+
+
+def _sending_s(result: Result) -> float:
+    """What the API server adds to each token on its way to the client. [s]"""
+    scenario = result.scenario
+    return step_time_of(scenario).client_overhead[1] if scenario.client_overhead else 0.0
 
 
 def _ratio(part: float, whole: float) -> float:

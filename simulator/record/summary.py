@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from simulator.record import metrics, usage
+from simulator.record import efficiency, metrics, usage
 
 if TYPE_CHECKING:
     from simulator.record.result import Result
@@ -45,18 +45,25 @@ def summarise(result: Result) -> dict[str, Any]:
         "concurrency": usage.concurrency(result)._asdict(),
         "prefix_hit_rate": metrics.prefix_hit_rate(result),
         "utilization": {
+            **efficiency.efficiency(result)._asdict(),
             "time_shares": usage.state_shares(result),
             "batch_size": usage.batch_size(result)._asdict(),
             "kv": usage.kv_use(result)._asdict(),
         },
         "idle": _idle(result),
+        "energy": efficiency.energy(result)._asdict(),
         "fleet": {
             "replicas": len(result.replicas),
             "gpus": int(result.replicas["gpus"].sum()),
             "gpu_hours": usage.gpu_hours(result),
-            "num_gpu_blocks": [int(blocks) for blocks in result.replicas["num_gpu_blocks"]],
+            "num_gpu_blocks": _blocks(result),
         },
     }
+
+
+def _blocks(result: Result) -> dict[str, int]:
+    numbers, blocks = result.replicas["replica"], result.replicas["num_gpu_blocks"]
+    return {str(number): int(count) for number, count in zip(numbers, blocks, strict=True)}
 
 
 def _idle(result: Result) -> dict[str, Any]:

@@ -53,7 +53,7 @@ REQUESTS: Final = (
     Column("tenant", "category", "-", "who asked; empty when the trace does not say"),
     _real("queue_s", "s", "scheduled_s - arrival_s"),
     _real("ttft_s", "s", "from arrival to the first token at the client, API cost included"),
-    _real("tpot_s", "s", "(finish - first token) / (generated - 1); NaN below two tokens"),
+    _real("tpot_s", "s", "mean time per output token after the first; NaN below two tokens"),
     _real("e2e_s", "s", "from arrival to the last token at the client, API cost included"),
 )
 
@@ -179,7 +179,7 @@ def _cast(column: Column, values: Sequence[Any] | np.ndarray[Any, Any]) -> Any:
         return pd.Categorical(values, categories=list(column.categories))
     if isinstance(values, pd.Categorical):
         return values
-    return pd.Categorical(np.asarray(values, dtype=object))
+    return pd.Categorical(pd.Series(values, dtype=str))
 
 
 def glossary() -> pd.DataFrame:

@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from simulator.record.binning import overlap, per_step, per_time
+from simulator.record.efficiency import run_watts
 from simulator.record.runs import Runs
 from simulator.record.tables import empty, frame
 from simulator.record.usage import kv_blocks
@@ -16,7 +17,7 @@ from simulator.record.usage import kv_blocks
 if TYPE_CHECKING:
     from simulator.record.result import Result
 
-__all__ = ["timeline"]
+__all__ = ["round_bin_s", "timeline"]
 
 Floats = NDArray[np.float64]
 MOST_BINS = 360
@@ -65,7 +66,7 @@ def round_bin_s(horizon_s: float) -> float:
 
 def _totals(result: Result, replica: int, edges: Floats) -> dict[str, Floats]:
     """What one replica did in each bin: integrals over time, and tokens."""
-    steps = result.steps.assign(held=kv_blocks(result))
+    steps = result.steps.assign(held=kv_blocks(result), watts=run_watts(result))
     runs = Runs.of(steps[steps["replica"] == replica])
     life = result.replicas[result.replicas["replica"] == replica].iloc[0]
     spans = result.intervals[result.intervals["replica"] == replica]
@@ -75,23 +76,29 @@ def _totals(result: Result, replica: int, edges: Floats) -> dict[str, Floats]:
         "prefill": per_step(runs, runs.table["prefill_tokens"], edges),
         "decode": per_step(runs, runs.table["decode_seqs"], edges),
         "busy_s": overlap(edges, spans.loc[spans["state"] == "busy", ["start_s", "end_s"]]),
-        "on_s": overlap(edges, spans.loc[spans["state"] != "down", ["start_s", "end_s"]]),
+        "energy_j": life["gpus"] * _energy_j(result, runs, spans, edges),
         "blocks_s": overlap(edges, ready[["start_s", "end_s"]]) * life["num_gpu_blocks"],
         "held_s": overlap(edges, [[life["requested_s"], life["stopped_s"]]]),
-        "gpus": np.array([float(life["gpus"])]),
     }
+
+
+def _energy_j(result: Result, runs: Runs, spans: pd.DataFrame, edges: Floats) -> Floats:
+    """Energy of one GPU of a replica in each bin. [J]"""
+    gpu = result.scenario.gpu
+    loaded = spans.loc[spans["state"].isin(["idle", "warming"]), ["start_s", "end_s"]]
+    down = spans.loc[spans["state"] == "down", ["start_s", "end_s"]]
+    return (
+        per_time(runs, runs.table["watts"], edges)
+        + gpu.loaded_idle_w * overlap(edges, loaded)
+        + gpu.idle_w * overlap(edges, down)
+    )
 
 
 def _rows(
     result: Result, replica: int, edges: Floats, parts: dict[int, dict[str, Floats]]
 ) -> pd.DataFrame:
     chosen = list(parts.values()) if replica == FLEET else [parts[replica]]
-    total = {key: np.sum([p[key] for p in chosen], axis=0) for key in chosen[0] if key != "gpus"}
-    gpu = result.scenario.gpu
-    power = sum(
-        p["gpus"] * (gpu.loaded_idle_w * p["on_s"] + (gpu.tdp_w - gpu.loaded_idle_w) * p["busy_s"])
-        for p in chosen
-    )
+    total = {key: np.sum([part[key] for part in chosen], axis=0) for key in chosen[0]}
     waiting, running = _queues(result, replica, edges)
     width = np.diff(edges)
     columns: dict[str, ArrayLike] = {
@@ -104,7 +111,7 @@ def _rows(
         "prefill_tokens_per_s": total["prefill"] / width,
         "decode_tokens_per_s": total["decode"] / width,
         "busy_share": _share(total["busy_s"], total["held_s"]),
-        "power_w": power / width,
+        "power_w": total["energy_j"] / width,
     }
     return frame("timeline", {name: np.asarray(value) for name, value in columns.items()})
 

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from hardware_profiles.offer import Offer
 from simulator.record.result import Result
 from simulator.record.tables import frame, names
+from simulator.scenario import SLO, Scenario
 from simulator.step_time_model import Linear
 
 C0, C_TOK, C_CTX, C_SEQ = 5e-3, 4e-5, 2e-8, 3e-4
@@ -58,7 +61,7 @@ class Toy:
     jobs: list[Job]
     busy_s: float
 
-    def with_scenario(self, other: Any) -> Result:
+    def with_scenario(self, other: Scenario) -> Result:
         """The same run under other promises and prices."""
         return replace(self.result, scenario=other)
 
@@ -67,17 +70,33 @@ class Toy:
         return replace(self.result, horizon_s=horizon_s)
 
 
-def scenario(**changes: Any) -> Any:
-    """A stand-in with the fields that the tables' readers ask for."""
-    parts: dict[str, Any] = {
+OFFER = {
+    "name": "toy", "source": "made up", "checked": "2026-01-01", "confidence": "C",
+    "gpu": "h100-sxm", "provider": "nobody", "mode": "on_demand", "usd_per_gpu_hour": 3.6,
+    "billing_quantum_s": 60.0,
+}  # fmt: skip
+
+
+@cache
+def _plain() -> Scenario:
+    parts = {
         "name": "toy",
-        "slo": SimpleNamespace(ttft_s=0.5, tpot_s=0.02, e2e_s=None),
-        "gpu": SimpleNamespace(loaded_idle_w=100.0, tdp_w=700.0),
-        "engine": SimpleNamespace(block_size=16),
+        "traffic": "steady-chat",
+        "model": "llama-3.1-8b",
+        "gpu": "h100-sxm",
+        "slo": {"ttft_s": 0.5, "tpot_s": 0.02},
         "step_time": STEP_TIME,
-        "offer": SimpleNamespace(usd_per_gpu_hour=3.6, usd_per_gpu_s=1e-3, billing_quantum_s=60.0),
+        "offer": OFFER,
     }
-    return SimpleNamespace(**{**parts, **changes})
+    return Scenario.parse(parts)
+
+
+def scenario(slo: dict[str, float] | None = None, **offer: float) -> Scenario:
+    """The scenario that the toy pretends to run, with another promise or price."""
+    changes: dict[str, Any] = {"offer": Offer.parse({**OFFER, **offer})}
+    if slo is not None:
+        changes["slo"] = SLO.parse(slo)
+    return _plain().model_copy(update=changes)
 
 
 def toy_run(seed: int = 0, requests: int = 60, replicas: int = 2, horizon: float = 12.0) -> Toy:

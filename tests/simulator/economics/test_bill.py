@@ -3,7 +3,6 @@
 import json
 import math
 from pathlib import Path
-from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -19,12 +18,8 @@ CENT = 0.01
 
 
 def priced(toy: Toy, usd_per_gpu_hour: float = 3.6, quantum_s: float = 1.0) -> Bill:
-    offer = SimpleNamespace(
-        usd_per_gpu_hour=usd_per_gpu_hour,
-        usd_per_gpu_s=usd_per_gpu_hour / 3600,
-        billing_quantum_s=quantum_s,
-    )
-    return bill(toy.with_scenario(scenario(offer=offer)))
+    offer = {"usd_per_gpu_hour": usd_per_gpu_hour, "billing_quantum_s": quantum_s}
+    return bill(toy.with_scenario(scenario(**offer)))
 
 
 @few

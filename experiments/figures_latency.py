@@ -1,0 +1,103 @@
+"""Latency distributions as curves: which share of requests waited no longer than so."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from experiments.figures_style import BLUE, COLOURS, caption, plain_log, style
+from simulator.record.result import Result
+
+__all__ = ["LATENCIES", "draw_cdf", "latency_cdfs"]
+
+POINTS = 400
+ON_WHITE = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.5}
+
+
+class Latency(NamedTuple):
+    """A latency of the requests table, and how it is shown."""
+
+    title: str
+    column: str
+    unit: str
+    per_second: float
+
+
+LATENCIES = (
+    Latency("Time to first token", "ttft_s", "ms", 1e3),
+    Latency("Time per output token", "tpot_s", "ms", 1e3),
+    Latency("End to end", "e2e_s", "s", 1.0),
+)
+
+
+def latency_cdfs(result: Result) -> Figure:
+    """Share of requests within each TTFT, TPOT and end-to-end time, with the SLO's bounds."""
+    with style():
+        figure = Figure(figsize=(11, 4.0), layout="constrained")
+        figure.suptitle(f"{result.scenario.name}: what users saw", x=0.012, ha="left")
+        for axes, latency in zip(figure.subplots(1, 3, sharey=True), LATENCIES, strict=True):
+            values = result.requests[latency.column].dropna() * latency.per_second
+            if values.empty:
+                told = "no request came this far"
+                axes.text(0.5, 0.5, told, ha="center", transform=axes.transAxes)
+            else:
+                draw_cdf(axes, values, BLUE)
+                plain_log(axes)
+                _mark_percentiles(axes, values, latency.unit)
+            _mark_bound(axes, result, latency, values)
+            axes.set(title=latency.title, xlabel=f"{latency.unit}, log scale", ylim=(0, 101))
+        figure.axes[0].set_ylabel("share of requests [%]")
+        completed = int((result.requests["outcome"] == "completed").sum())
+        caption(
+            figure,
+            f"One run of {result.horizon_s:,.0f} s; {len(result.requests):,} requests arrived, "
+            f"{completed:,} were completed. A curve further left is faster. Dots: half, and 99 in "
+            "100, of the requests were no slower. Dashed: the bound of the SLO.",
+        )
+    return figure
+
+
+def draw_cdf(axes: Axes, values: pd.Series[float], colour: str, label: str | None = None) -> None:
+    """One curve, with at most 400 points whatever the number of requests."""
+    shares = np.linspace(0, 1, POINTS)
+    axes.plot(np.quantile(values, shares), 100 * shares, color=colour, lw=2, label=label)
+
+
+def _mark_percentiles(axes: Axes, values: pd.Series[float], unit: str) -> None:
+    low, high = axes.get_xlim()
+    axes.set_xlim(low, high * (high / low) ** 0.18)  # room for what is written beside the dots
+    for share in (0.50, 0.99):
+        at = float(np.quantile(values, share))
+        axes.plot([at], [100 * share], "o", color=BLUE, ms=6)
+        axes.annotate(
+            f"p{100 * share:.0f}  {at:,.3g} {unit}",
+            (at, 100 * share),
+            xytext=(8, -14),
+            textcoords="offset points",
+            color=BLUE,
+            bbox=ON_WHITE,
+        )
+
+
+def _mark_bound(axes: Axes, result: Result, latency: Latency, values: pd.Series[float]) -> None:
+    bound = getattr(result.scenario.slo, latency.column, None)
+    if bound is None:
+        return
+    shown = bound * latency.per_second
+    axes.axvline(shown, color=COLOURS["slo"], ls="--", lw=1.5)
+    share = 100 * float((values <= shown).mean()) if len(values) else 0.0
+    within = f"{min(share, 99.9):.1f}" if share < 100 else "100"
+    axes.text(
+        0.98,
+        0.04,
+        f"SLO {shown:,.4g} {latency.unit}\n{within} % within",
+        transform=axes.transAxes,
+        ha="right",
+        va="bottom",
+        color=COLOURS["slo"],
+        bbox=ON_WHITE,
+    )

@@ -1,0 +1,122 @@
+"""How near the GPUs came to their peaks, and the energy that took."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from simulator.physics.power import Activity, watts
+from simulator.physics.precision import peak_flops
+from simulator.physics.work import StepWork
+from simulator.scenario import step_time_of
+
+if TYPE_CHECKING:
+    from simulator.record.result import Result
+
+__all__ = ["Efficiency", "Energy", "efficiency", "energy", "middle_work", "run_watts"]
+
+Floats = NDArray[np.float64]
+
+
+class Efficiency(NamedTuple):
+    """Useful work over what the hardware could do at most; NaN where the load is not known."""
+
+    mfu: float
+    """Model FLOPs utilization: FLOP/s over the dense peak, over all the time GPUs were held."""
+    mbu: float
+    """Model bandwidth utilization: bytes/s read over the memory bandwidth, over the same time."""
+    mfu_busy: float
+    """MFU over the time in which a step was running."""
+    mbu_busy: float
+
+
+def efficiency(result: Result) -> Efficiency:
+    """MFU and MBU of the fleet, padding and overheads not counted as work."""
+    compute, memory = _activity(result)
+    gpu_s = _gpus(result, result.steps["replica"]) * _took_s(result.steps)
+    done, moved = float((compute * gpu_s).sum()), float((memory * gpu_s).sum())
+    replicas = result.replicas
+    held = float((replicas["gpus"] * (replicas["stopped_s"] - replicas["requested_s"])).sum())
+    busy = float(gpu_s.sum())
+    return Efficiency(
+        *(part / whole if whole > 0 else np.nan for whole in (held, busy) for part in (done, moved))
+    )
+
+
+class Energy(NamedTuple):
+    """Electrical energy of the GPUs alone: no servers, no cooling."""
+
+    kwh: float
+    mean_w: float
+    """Over the whole run. [W]"""
+    wh_per_request: float
+    """Per completed request, idle time included. [Wh]"""
+
+
+def energy(result: Result) -> Energy:
+    """What the GPUs drew: by activity while they computed, loaded idle or bare idle otherwise."""
+    gpu = result.scenario.gpu
+    steps = result.steps
+    busy_j = (run_watts(result) * _gpus(result, steps["replica"]) * _took_s(steps)).sum()
+    spans = result.intervals
+    gpu_s = _gpus(result, spans["replica"]) * (spans["end_s"] - spans["start_s"]).to_numpy()
+    loaded = spans["state"].isin(["idle", "warming"]).to_numpy()
+    down = (spans["state"] == "down").to_numpy()
+    joules = busy_j + gpu_s[loaded].sum() * gpu.loaded_idle_w + gpu_s[down].sum() * gpu.idle_w
+    completed = int((result.requests["outcome"] == "completed").sum())
+    return Energy(
+        kwh=float(joules) / 3.6e6,
+        mean_w=float(joules) / result.horizon_s if result.horizon_s > 0 else np.nan,
+        wh_per_request=float(joules) / 3600 / completed if completed else np.nan,
+    )
+
+
+def run_watts(result: Result) -> Floats:
+    """Draw of one GPU during each row of `steps`; its limit where the load is not known. [W]"""
+    compute, memory = _activity(result)
+    drawn: Floats = watts(result.scenario.gpu, Activity(compute, memory))
+    return np.where(np.isnan(drawn), result.scenario.gpu.tdp_w, drawn)
+
+
+def middle_work(steps: pd.DataFrame) -> StepWork:
+    """Work of the step in the middle of each run; what is affine in it is so for the whole run."""
+    half_way = steps["decode_seqs"] * ((steps["num_steps"] - 1) / 2.0)
+    return StepWork(
+        prefill_tokens=steps["prefill_tokens"].to_numpy(np.float64),
+        prefill_seqs=steps["prefill_seqs"].to_numpy(np.float64),
+        prefill_context=steps["prefill_context"].to_numpy(np.float64),
+        prefill_pairs=steps["prefill_pairs"].to_numpy(np.float64),
+        decode_seqs=steps["decode_seqs"].to_numpy(np.float64),
+        decode_context=(steps["decode_context"] + half_way).to_numpy(np.float64),
+    )
+
+
+def _activity(result: Result) -> Activity:
+    """Shares of its peaks that a GPU uses during each row of `steps`; NaN where not known."""
+    scenario, steps = result.scenario, result.steps
+    load = step_time_of(scenario).load(middle_work(steps))
+    layout = scenario.engine.layout(scenario.model)
+    peak = peak_flops(scenario.gpu, layout.weights_precision)
+    seconds = _took_s(steps) / steps["num_steps"].to_numpy()
+    return Activity(
+        _share(load.flops, peak * seconds), _share(load.bytes, scenario.gpu.bytes_per_s * seconds)
+    )
+
+
+def _share(part: Floats, whole: Floats) -> Floats:
+    known = (whole > 0) & (part > 0)
+    share: Floats = np.divide(part, whole, out=np.full(len(whole), np.nan), where=known)
+    return share
+
+
+def _took_s(steps: pd.DataFrame) -> Floats:
+    took: Floats = (steps["end_s"] - steps["start_s"]).to_numpy()
+    return took
+
+
+def _gpus(result: Result, replica: pd.Series[int]) -> Floats:
+    """GPUs of the replica of each row."""
+    return result.replicas.set_index("replica")["gpus"].reindex(replica).to_numpy(np.float64)
