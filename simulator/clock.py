@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from heapq import heappush
+from typing import Any
 
 from simpy import Environment, Event
 
@@ -13,7 +14,8 @@ ARRIVAL, STEP = 1, 2
 class Clock(Environment):
     """A SimPy environment that can be told an instant instead of a delay.
 
-    A delay is added to the present, which rounds; an instant that was computed once stays the same number.
+    A delay is added to the present, which rounds; an instant that was computed once stays the same
+    number.
     """
 
     def at(self, instant_s: float, priority: int = STEP) -> Event:
@@ -21,5 +23,6 @@ class Clock(Environment):
         event = Event(self)
         event._ok = True
         event._value = None
-        heappush(self._queue, (instant_s, priority, next(self._eid), event))
+        entry: Any = (instant_s, priority, next(self._eid), event)
+        heappush(self._queue, entry)
         return event

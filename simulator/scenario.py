@@ -27,7 +27,7 @@ __all__ = ["SLO", "Scenario", "step_time_of"]
 
 
 class SLO(Value):
-    """What a good request keeps to, as the client sees it; a bound that is not given always holds."""
+    """What a good request keeps to, as the client sees it; a bound not given always holds."""
 
     ttft_s: Positive | None = None
     """From arrival to the first token. [s]"""

@@ -1,9 +1,9 @@
 """Prompt identity: from segments to the blocks that requests share.
 
-A prompt is a list of segments; two prompts share a prefix exactly as far as their segments agree, token by
-token. All prompts of a trace, with those outputs that a later prompt contains, make a tree. Cut at multiples of
-the block size, each node of that tree is a run of KV blocks that the same requests share, and only those blocks
-need a name: what a single request ever asks for is left out.
+A prompt is a list of segments; two prompts share a prefix exactly as far as their segments agree,
+token by token. All prompts of a trace, with those outputs that a later prompt contains, make a
+tree. Cut at multiples of the block size, each node of that tree is a run of KV blocks that the same
+requests share, and only those blocks need a name: what a single request ever asks for is left out.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from workloads.segments import Ints, Segments
 from workloads.trace import Trace
 
 Path = tuple[tuple[int, int], ...]
@@ -57,8 +58,8 @@ def shared_paths(trace: Trace, block_size: int) -> list[Path]:
 
     Returns
     -------
-    One path for each row of the trace; empty where the row shares no full block with another row. All paths
-    are empty for a trace without segments.
+    One path for each row of the trace; empty where the row shares no full block with another row.
+    All paths are empty for a trace without segments.
 
     Examples
     --------
@@ -69,9 +70,9 @@ def shared_paths(trace: Trace, block_size: int) -> list[Path]:
     >>> shared_paths(trace, block_size=16)
     [((0, 2),), ((0, 2),)]
     """
-    if trace.segment_offsets is None or trace.segment_ids is None or trace.segment_lengths is None:
+    if trace.segments is None:
         return [()] * len(trace)
-    chains = _chains(trace)
+    chains = _chains(trace.segments, trace.output_tokens)
     root = _Edge(0, 0, 0, 0)
     for chain in chains:
         _insert(root, chain)
@@ -82,18 +83,23 @@ def shared_paths(trace: Trace, block_size: int) -> list[Path]:
     return [_path(root, chain, block_size, names) for chain in chains]
 
 
-def _chains(trace: Trace) -> list[Chain]:
-    """Every prompt as (segment, tokens), followed by its output where some prompt contains that output."""
-    offsets, ids, lengths = trace.segment_offsets, trace.segment_ids, trace.segment_lengths
-    assert offsets is not None and ids is not None and lengths is not None
-    asked_for = set((-1 - np.unique(ids[ids < 0])).tolist())
-    segments = list(zip(ids.tolist(), lengths.tolist(), strict=True))
-    bounds = offsets.tolist()
-    outputs = trace.output_tokens
+def _chains(segments: Segments, outputs: Ints) -> list[Chain]:
+    """Each prompt as (segment, tokens), then its output where some prompt contains that output.
+
+    A chain ends where a segment comes that nobody else has: from there on nothing is shared.
+    """
+    offsets, ids, lengths = segments.offsets, segments.ids, segments.lengths
+    names, place, uses = np.unique(ids, return_inverse=True, return_counts=True)
+    asked_for = set((-1 - names[names < 0]).tolist())
+    uses[names < 0] += 1  # the request that generates it has it too
+    ends = np.append(np.flatnonzero(uses[place] == 1), len(ids))
+    first_alone = ends[np.searchsorted(ends, offsets[:-1])].tolist()
+    pairs = list(zip(ids.tolist(), lengths.tolist(), strict=True))
     chains = []
-    for row in range(len(trace)):
-        chain = segments[bounds[row] : bounds[row + 1]]
-        if row in asked_for:
+    bounds = zip(offsets[:-1].tolist(), offsets[1:].tolist(), first_alone, strict=True)
+    for row, (start, end, alone) in enumerate(bounds):
+        chain = pairs[start : min(end, alone)]
+        if row in asked_for and alone >= end:
             chain.append((-1 - row, int(outputs[row])))
         chains.append(chain)
     return chains
@@ -131,8 +137,9 @@ def _walk(root: _Edge, chain: Chain) -> list[_Edge]:
 def _path(root: _Edge, chain: Chain, block_size: int, names: list[_Edge]) -> Path:
     """Runs of blocks shared with others; edges that the same requests pass are one node.
 
-    A block belongs to the edge that holds its last token, for two chains share a block when they share all
-    its tokens. A node does not run from a prompt into an output: outputs come into being token by token.
+    A block belongs to the edge that holds its last token, for two chains share a block when they
+    share all its tokens. A node does not run from a prompt into an output: outputs come into being
+    token by token.
     """
     path: list[tuple[int, int]] = []
     before: _Edge | None = None

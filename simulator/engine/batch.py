@@ -8,7 +8,8 @@ from simulator.engine.request import Request
 class Batch:
     """One composed step, or ``num_steps`` of them in which only the contexts grow.
 
-    Numbers are per step; ``decode_context`` is that of the first step and grows by ``decode_seqs`` a step.
+    Numbers are per step; ``decode_context`` is that of the first step and grows by ``decode_seqs``
+    a step.
     """
 
     __slots__ = (

@@ -1,9 +1,9 @@
-"""Paged KV memory: equal blocks, given out from the left of a free queue and given back at its right.
+"""Paged KV memory: equal blocks, given out from the left of a queue and given back at its right.
 
-Blocks are anonymous until somebody could find them by their hash, so the free queue is a sequence of
-*extents*: runs of anonymous blocks, of which only the number counts, and runs of named blocks, which belong
-to a node of the prefix tree. Taking and giving back cost an extent, not a block, and the order of eviction is
-exactly that of a queue of single blocks.
+Blocks are anonymous until somebody could find them by their hash, so the free queue is a sequence
+of *extents*: runs of anonymous blocks, of which only the number counts, and runs of named blocks,
+which belong to a node of the prefix tree. Taking and giving back cost an extent, not a block, and
+the order of eviction is exactly that of a queue of single blocks.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from __future__ import annotations
 class Extent:
     """Blocks ``lo … hi`` of one node, with the same holders; or ``hi - lo`` anonymous free blocks.
 
-    In the free queue the blocks of an extent leave in the order hi-1, …, lo: a request gives its blocks back
-    in reverse, so that tails are evicted before the prefixes they depend on.
+    In the free queue the blocks of an extent leave in the order hi-1, …, lo: a request gives its
+    blocks back in reverse, so that tails are evicted before the prefixes they depend on.
     """
 
     __slots__ = ("after", "before", "hi", "holders", "lo", "node", "rest")
@@ -94,7 +94,7 @@ class BlockPool:
             assert self.free <= self.num_blocks, "more blocks given back than were taken"
             self._link_before(self._ends, extent)
 
-    # -- names --------------------------------------------------------------------------------------
+    # -- names -------------------------------------------------------------------------------------
 
     def register(self, extent: Extent) -> None:
         """From now on the extent's blocks can be found."""
@@ -124,7 +124,7 @@ class BlockPool:
             self._link_before(extent, rest)  # the tail is evicted first
         return rest
 
-    # -- the ring -----------------------------------------------------------------------------------
+    # -- the ring ----------------------------------------------------------------------------------
 
     def _append_anonymous(self, blocks: int) -> None:
         last = self._ends.before

@@ -8,7 +8,7 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class SchedulerConfig:
-    """Resolved engine arguments of one replica (see `EngineArgs` for their meaning and defaults)."""
+    """Resolved engine arguments of one replica; `EngineArgs` has their meaning and defaults."""
 
     num_gpu_blocks: int
     block_size: int = 16

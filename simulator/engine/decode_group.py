@@ -1,8 +1,9 @@
 """The requests that compute one token in every step: one group, not a list to walk.
 
-A member's computed tokens are the scheduler's step counter plus a constant, so a step moves the whole group by
-moving the counter. Kept up to date: how many there are, the sum of their contexts, how many stand at each place
-of their last block (who stands at its end needs a block), and who finishes when.
+A member's computed tokens are the scheduler's step counter plus a constant, so a step moves the
+whole group by moving the counter. Kept up to date: how many there are, the sum of their contexts,
+how many stand at each place of their last block (who stands at its end needs a block), and who
+finishes when.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ class DecodeGroup:
         self.at_place = [0] * block_size
         """Members by (offset mod block size)."""
         self.finishes: list[tuple[int, int, Request]] = []
-        """Heap of (step of the last token, place in running, request); entries of leavers are stale."""
+        """Heap of (step of the last token, place in running, request); leavers stay in it."""
 
     def join(self, request: Request, offset: int) -> None:
         """From now on ``request.computed`` is the step counter plus ``offset``."""
@@ -58,7 +59,7 @@ class DecodeGroup:
         return finished
 
     def next_finish(self) -> int:
-        """The first step in which somebody computes their last token; the group must not be empty."""
+        """The first step in which somebody computes a last token; the group must not be empty."""
         finishes = self.finishes
         while not self._holds(finishes[0]):
             heappop(finishes)
@@ -75,7 +76,7 @@ class DecodeGroup:
         return self.size * step + self.sum_offsets
 
     def blocks_for(self, step: int) -> int:
-        """Blocks that the members need in ``step``: those who stand at the end of their last block."""
+        """Blocks the members need in ``step``: those who stand at the end of their last block."""
         return self.at_place[-step % self.block_size]
 
     def blocks_for_run(self, step: int, steps: int) -> int:
@@ -87,7 +88,7 @@ class DecodeGroup:
         return blocks
 
     def steps_within(self, step: int, blocks: int, limit: int) -> int:
-        """How many steps from ``step`` on, at most ``limit``, ``blocks`` free blocks are enough for."""
+        """For how many steps from ``step`` on, at most ``limit``, so many free blocks suffice."""
         if self.size * (limit // self.block_size + 1) <= blocks:
             return limit
         cycles, left = divmod(blocks, self.size)

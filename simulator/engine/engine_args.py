@@ -120,8 +120,8 @@ class EngineArgs(Value):
     def resolved(self, gpu: GPU, llm: LLM) -> EngineArgs:
         """The same with every choice made, as the API server of that version makes it.
 
-        Batch sizes by GPU memory: from 160 GiB on 16384 tokens and 1024 sequences; from 70 GiB on, and not an
-        A100, 8192 and 1024; else 2048 and 256. Source: vLLM ``EngineArgs`` (2026-11).
+        Batch sizes by GPU memory: from 160 GiB on 16384 tokens and 1024 sequences; from 70 GiB on,
+        and not an A100, 8192 and 1024; else 2048 and 256. Source: vLLM ``EngineArgs`` (2026-11).
         """
         memory_gib = gpu.memory_bytes / GIB
         tokens, seqs = 2048, 256

@@ -25,5 +25,5 @@ class Journal:
         self.chunks.extend((request, step, tokens, context, cached))
 
     def stay(self, request: int, first_step: int, last_step: int, context: int) -> None:
-        """The request computes one token in each of the steps, the first after ``context`` others."""
+        """One token of the request in each of the steps, the first after ``context`` others."""
         self.stays.extend((request, first_step, last_step, context))

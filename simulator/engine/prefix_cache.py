@@ -1,7 +1,8 @@
-"""Prefix caching: full blocks can be found by what they hold, and whoever finds them need not compute them.
+"""Prefix caching: full blocks are found by what they hold, and need not be computed again.
 
-A prompt's findable prefix is a path of nodes (`workloads.prompts`), each a run of blocks that the same
-requests share. Only such blocks have names; what no other request could ever ask for stays anonymous.
+A prompt's findable prefix is a path of nodes (`workloads.prompts`), each a run of blocks that the
+same requests share. Only such blocks have names; what no other request could ever ask for stays
+anonymous.
 """
 
 from __future__ import annotations
@@ -145,7 +146,7 @@ class PrefixCache(NoCache):
         request.named_blocks = named
 
     def watch(self, request: Request) -> None:
-        """The request starts to generate what others may ask for: remember who writes those nodes."""
+        """The request will generate what others may ask for: remember who writes those nodes."""
         for node, end in request.path:
             if end > request.named_blocks and node >= 0:
                 self.writers[node] = request
@@ -157,7 +158,7 @@ class PrefixCache(NoCache):
             request.path = (*request.path, (-1 - request.index, ENDLESS))
 
     def release(self, request: Request, slots: int, findable: int) -> None:
-        """Give back the blocks of ``slots`` tokens, of which ``findable`` tokens' full blocks have a hash."""
+        """Give back the blocks of ``slots`` tokens; those full with ``findable`` have a hash."""
         self.register(request, findable)
         if self.writers:
             self._unwatch(request)
@@ -194,7 +195,7 @@ class PrefixCache(NoCache):
 def _first_registered(
     extents: list[Extent], block: int, want: int
 ) -> tuple[Extent, int, int] | None:
-    """The copy of ``block`` that was registered first, and how far it is the first one (< ``want``)."""
+    """The copy of ``block`` registered first, and how far, up to ``want``, it is the first."""
     end = want
     for extent in extents:
         if extent.lo <= block < extent.hi:

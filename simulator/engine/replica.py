@@ -70,7 +70,7 @@ class Replica:
         self._alarm = alarm
 
     def _sleep(self, starts: list[float], until: int) -> Event:
-        """Let time pass until ``starts[until]``, or to the end of the step in which a request arrives."""
+        """Let time pass until ``starts[until]``, or the end of a step in which somebody arrives."""
         self._starts = starts
         self._cut = until
         self._alarm = self.clock.at(starts[until])
@@ -96,7 +96,7 @@ class Replica:
             starts = self.stopwatch.starts(batch, clock.now)
             yield self._sleep(starts, batch.num_steps)
             steps = self._cut
-            self.stopwatch.ran(steps)
+            self.stopwatch.ran(batch, steps)
             scheduler.advance(steps)
             log.steps(batch, steps, starts)
             if batch.first_tokens:
@@ -109,7 +109,8 @@ class Replica:
     def _pipelined(self) -> Generator[Event, None, None]:
         """Asynchronous scheduling: a step is composed while the one before it runs.
 
-        ``flight`` is the step that the GPU is running; it has been composed before, and ends at ``landing``.
+        ``flight`` is the step that the GPU is running; it has been composed before, and ends at
+        ``landing``.
         """
         scheduler, clock, log = self.scheduler, self.clock, self.log
         flight: Batch | None = None
@@ -132,7 +133,7 @@ class Replica:
                 starts = self.stopwatch.starts(batch, landing)
                 yield self._sleep(starts, batch.num_steps - 1)
                 steps = self._cut + 1
-                self.stopwatch.ran(steps)
+                self.stopwatch.ran(batch, steps)
                 scheduler.advance(steps)
             if flight is not None:
                 if flight.first_tokens:

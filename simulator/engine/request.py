@@ -1,4 +1,4 @@
-"""A request as one replica's scheduler sees it: what is known, what is computed, which blocks it holds."""
+"""A request as one scheduler sees it: what is known, what is computed, which blocks it holds."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ Path = tuple[tuple[int, int], ...]
 class Request:
     """State the scheduler needs; history goes to the recorder.
 
-    While a request decodes in step with the others, ``computed`` is implied: it is the scheduler's step
-    counter plus ``offset`` (see `DecodeGroup`). Outside the group ``computed`` itself is up to date.
+    While a request decodes in step with the others, ``computed`` is implied: it is the scheduler's
+    step counter plus ``offset`` (see `DecodeGroup`). Outside the group ``computed`` itself is up to
+    date.
     """
 
     __slots__ = (

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from simulator.physics.step_time import StepWork
+from simulator.physics.step_time import DecodeLine, StepWork
 
 if TYPE_CHECKING:
     from simulator.engine.batch import Batch
-    from simulator.step_time_model import StepTimeModel
+    from simulator.step_time_model import StepTime
 
 LONG_RUN = 96
 """From this many steps on, NumPy adds faster than Python; both add in the same order."""
@@ -20,16 +20,17 @@ LONG_RUN = 96
 class Stopwatch:
     """Reads a step-time model, and remembers its lines for decode-only batches."""
 
-    def __init__(self, model: StepTimeModel) -> None:
+    def __init__(self, model: StepTime) -> None:
         self._model = model
-        self._lines: dict[int, tuple[float, float, float]] = {}
+        self._lines: dict[int, DecodeLine] = {}
         self._longest = 16
 
     def starts(self, batch: Batch, start_s: float) -> list[float]:
         """When each step of the batch starts, and at the end, when the last one ends.
 
-        Long runs are cut short where the law changes (a floor is left) and where they reach far beyond what the
-        last runs lasted: most are cut by an arrival, and what lies behind it would be added up in vain.
+        Long runs are cut short where the law changes (a floor is left) and where they reach far
+        beyond what the last runs lasted: most are cut by an arrival, and what lies behind it would
+        be added up in vain.
         """
         if batch.prefill_seqs:
             work = StepWork(
@@ -44,7 +45,7 @@ class Stopwatch:
         seqs, context = batch.decode_seqs, batch.decode_context
         line = self._lines.get(seqs)
         if line is None:
-            line = self._lines[seqs] = tuple(self._model.decode_line(seqs))  # type: ignore[assignment]
+            line = self._lines[seqs] = self._model.decode_line(seqs)
         constant, slope, floor = line
         steps = batch.num_steps
         if steps > self._longest:
@@ -63,14 +64,13 @@ class Stopwatch:
         starts: list[float] = np.add.accumulate(seconds).tolist()
         return starts
 
-    def ran(self, steps: int) -> None:
-        """A run lasted so many steps: the next one is not added up much further."""
-        self._longest = 2 * steps + 16
+    def ran(self, batch: Batch, steps: int) -> None:
+        """Of the batch so many steps came to pass: the next run is not added up much further."""
+        if batch.num_steps > 1:
+            self._longest = 2 * steps + 16
 
     @staticmethod
-    def _on_the_floor(
-        batch: Batch, start_s: float, line: tuple[float, float, float]
-    ) -> list[float]:
+    def _on_the_floor(batch: Batch, start_s: float, line: DecodeLine) -> list[float]:
         constant, slope, floor = line
         seqs, context, steps = batch.decode_seqs, batch.decode_context, batch.num_steps
         if slope > 0:

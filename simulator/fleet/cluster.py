@@ -54,18 +54,18 @@ class Cluster:
         paths: Sequence[Path],
         progress: Progress | None = None,
     ) -> Generator[Event, None, None]:
-        """The process of all arrivals: each row at its time goes to the replica that the router names."""
+        """The process of all arrivals: each row at its time goes where the router says."""
         at, loads, choose, rng = self.clock.at, self.loads, self.router.choose, self.rng
         replicas = self.replicas
-        for number, (index, arrival_s, *sizes) in enumerate(_rows(trace, admitted)):
+        for number, row in enumerate(_rows(trace, admitted)):
+            index, arrival_s, prompt, output, priority = row
             if progress is not None and number % SHOWN_EVERY == 0:
                 progress(index / len(trace))
             yield at(arrival_s, ARRIVAL)
             chosen = choose(number, loads, rng)
             loads[chosen] += 1
-            replicas[chosen].submit(
-                Request(index, arrival_s, *sizes, paths[index] if paths else ())
-            )
+            path = paths[index] if paths else ()
+            replicas[chosen].submit(Request(index, arrival_s, prompt, output, priority, path))
 
 
 def _rows(trace: Trace, admitted: np.ndarray) -> Iterator[tuple[int, float, int, int, int]]:

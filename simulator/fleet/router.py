@@ -19,7 +19,7 @@ class RoundRobin(Value):
     kind: Literal["round_robin"] = "round_robin"
 
     def choose(self, number: int, loads: Sequence[int], rng: np.random.Generator) -> int:
-        """The replica for the request that arrived as ``number``; ``loads`` are requests per replica.
+        """The replica for the request that arrived as ``number``; ``loads``: requests at each.
 
         >>> [RoundRobin().choose(n, [9, 0], np.random.default_rng(0)) for n in range(3)]
         [0, 1, 0]

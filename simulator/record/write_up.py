@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from simulator.record.recorder import COMPLETED, ReplicaLog, RequestLog
 from simulator.record.result import Result
@@ -81,7 +82,7 @@ def _request_table(
             "priority": trace.priority,
             "cached_tokens_total": cached.astype(np.int64),
             **{name: column for name, column in columns.items() if name != "outcome"},
-            "outcome": pd.Categorical.from_codes(columns["outcome"], categories=list(OUTCOMES)),
+            "outcome": _category(columns["outcome"], OUTCOMES),
             "tenant": pd.Categorical(["" if t is None else str(t) for t in tenants]),
             "queue_s": columns["scheduled_s"] - arrival_s,
             "ttft_s": first_s - arrival_s + before_s + per_token_s,
@@ -93,11 +94,15 @@ def _request_table(
 
 
 def _intervals(steps: pd.DataFrame, replicas: int, end_s: float) -> pd.DataFrame:
-    """Busy where steps follow each other without a gap, idle between; together they tile the run."""
+    """Busy where steps follow each other without a gap, idle between: they tile the run."""
     rows = [_of_one(part, replica, end_s) for replica, part in _by_replica(steps, replicas)]
     table = pd.concat(rows, ignore_index=True)
-    states = pd.Categorical.from_codes(table["state"], categories=list(STATES))
-    return table.assign(state=states)[names("intervals")]
+    return table.assign(state=_category(table["state"], STATES))[names("intervals")]
+
+
+def _category(codes: ArrayLike, names: Sequence[str]) -> pd.Categorical[str]:
+    numbers = np.asarray(codes, dtype=np.int64)
+    return pd.Categorical.from_codes(numbers, categories=pd.Index(list(names)))
 
 
 def _by_replica(steps: pd.DataFrame, replicas: int) -> list[tuple[int, pd.DataFrame]]:

@@ -1,7 +1,7 @@
 """The scheduler of engine.md written plainly: block by block, request by request, step by step.
 
-Slow and obvious on purpose. The engine in ``simulator.engine`` must agree with it on every workload; the
-recorded runs of the real scheduler say that this page is right.
+Slow and obvious on purpose. The engine in ``simulator.engine`` must agree with it on every
+workload; the recorded runs of the real scheduler say that this page is right.
 """
 
 from __future__ import annotations
