@@ -16,7 +16,7 @@ from simulator.record.files import read_parquet, write_json, write_parquet
 from simulator.record.metrics import gaps
 from simulator.record.store import whole_folder
 from simulator.record.summary import summarise
-from simulator.record.tables import glossary, names
+from simulator.record.tables import frame, glossary, names
 from simulator.record.timeline import timeline
 from simulator.scenario import Scenario
 
@@ -62,15 +62,15 @@ class Result:
             "horizon_s": self.horizon_s,
         }
         for table in self.TABLES:
-            frame = self.table(table)
-            if list(frame.columns) != names(table):
-                raise ValueError(f"table {table!r} has columns {list(frame.columns)}")
-            frame.attrs.update(stamp)
+            columns = list(self.table(table).columns)
+            if columns != names(table):
+                raise ValueError(f"table {table!r} has columns {columns}")
+            self.table(table).attrs.update(stamp)
 
     def table(self, name: str) -> pd.DataFrame:
         """The recorded table of that name."""
-        frame: pd.DataFrame = getattr(self, name)
-        return frame
+        table: pd.DataFrame = getattr(self, name)
+        return table
 
     def equals(self, other: Result) -> bool:
         """Same scenario, version, horizon, and every table the same to the last bit."""
@@ -102,9 +102,9 @@ class Result:
             derived = {"timeline": timeline(self), "gaps": gaps(self)}
             for name in self.TABLES:
                 write_parquet(self.table(name), partial / f"{name}.parquet")
-            for name, frame in derived.items():
-                frame.attrs.update(self.requests.attrs)
-                write_parquet(frame, partial / f"{name}.parquet")
+            for name, table in derived.items():
+                table.attrs.update(self.requests.attrs)
+                write_parquet(table, partial / f"{name}.parquet")
             write_json(summarise(self), partial / SUMMARY_FILE)
             resolved = yaml.safe_dump(self.scenario.model_dump(mode="json"), sort_keys=False)
             (partial / SCENARIO_FILE).write_text(resolved, encoding="utf-8")
@@ -124,9 +124,14 @@ class Result:
         """
         folder = Path(folder)
         scenario = Scenario.parse(load_yaml(folder / SCENARIO_FILE))
-        frames = {name: read_parquet(folder / f"{name}.parquet") for name in cls.TABLES}
-        stamp = frames["requests"].attrs
+        read = {name: read_parquet(folder / f"{name}.parquet") for name in cls.TABLES}
+        stamp = read["requests"].attrs
         try:
+            # Through `frame`, since Parquet does not keep the categories of a table without rows.
+            frames = {
+                name: frame(name, {str(column): table[column] for column in table.columns})
+                for name, table in read.items()
+            }
             version, horizon_s = str(stamp["version"]), float(stamp["horizon_s"])
             return cls(scenario=scenario, version=version, horizon_s=horizon_s, **frames)
         except (KeyError, ValueError) as error:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 DType = Literal["int64", "float64", "category"]
 
@@ -147,7 +148,7 @@ def names(table: str) -> list[str]:
     return [column.name for column in TABLES[table]]
 
 
-def frame(table: str, columns: Mapping[str, Sequence[Any] | np.ndarray[Any, Any]]) -> pd.DataFrame:
+def frame(table: str, columns: Mapping[str, ArrayLike | pd.Series[Any]]) -> pd.DataFrame:
     """Equal-length columns as the DataFrame that `table` publishes, in its order and dtypes.
 
     Raises ValueError when a column is missing or is not declared: what is published is declared.
@@ -172,13 +173,13 @@ def empty(table: str) -> pd.DataFrame:
     return frame(table, {name: [] for name in names(table)})
 
 
-def _cast(column: Column, values: Sequence[Any] | np.ndarray[Any, Any]) -> Any:
+def _cast(column: Column, values: Any) -> Any:
     if column.dtype != "category":
         return np.asarray(values, dtype=column.dtype)
     if column.categories is not None:
         return pd.Categorical(values, categories=list(column.categories))
-    if isinstance(values, pd.Categorical):
-        return values
+    if isinstance(getattr(values, "dtype", None), pd.CategoricalDtype):
+        return pd.Categorical(values)
     return pd.Categorical(pd.Series(values, dtype=str))
 
 

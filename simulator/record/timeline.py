@@ -113,7 +113,7 @@ def _rows(
         "busy_share": _share(total["busy_s"], total["held_s"]),
         "power_w": total["energy_j"] / width,
     }
-    return frame("timeline", {name: np.asarray(value) for name, value in columns.items()})
+    return frame("timeline", columns)
 
 
 def _queues(result: Result, replica: int, edges: Floats) -> tuple[Floats, Floats]:
