@@ -12,7 +12,18 @@ from numpy.typing import NDArray
 
 from hardware_profiles.errors import InputError
 
-__all__ = ["Ints", "Segments", "check", "concatenate", "densify", "from_rows", "new_rows", "take"]
+__all__ = [
+    "Ints",
+    "Segments",
+    "check",
+    "concatenate",
+    "densify",
+    "from_rows",
+    "new_rows",
+    "offsets_of",
+    "stacked",
+    "take",
+]
 
 Ints = NDArray[np.int64]
 
@@ -114,6 +125,18 @@ def concatenate(parts: list[Segments]) -> Segments:
     empty = np.zeros(0, dtype=np.int64)
     return Segments(
         np.concatenate(offsets), np.concatenate([empty, *ids]), np.concatenate([empty, *lengths])
+    )
+
+
+def stacked(parts: list[Segments]) -> Segments | None:
+    """Tables under one another in which equal ids mean the same text; None for no table."""
+    if not parts:
+        return None
+    counts = np.concatenate([np.diff(part.offsets) for part in parts])
+    return Segments(
+        offsets_of(counts),
+        np.concatenate([part.ids for part in parts]),
+        np.concatenate([part.lengths for part in parts]),
     )
 
 

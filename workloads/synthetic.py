@@ -68,7 +68,7 @@ class Synthetic(Value):
         turns = self._turns(talk, len(starts), base_dir)
         session = np.repeat(np.arange(len(starts)), turns)
         new, output = self._lengths(what, len(session), base_dir)
-        arrival = self._arrivals(talk, starts, turns, output)
+        arrival, follows, delay = self._arrivals(talk, starts, turns, output)
         segments = self._prompts(texts, session, turns, new, output, base_dir)
         prompt = new if segments is None else segments.row_tokens()
         trace = Trace.from_columns(
@@ -78,8 +78,11 @@ class Synthetic(Value):
             priority=np.full(len(session), self.priority),
             tenant=None if self.tenant is None else np.full(len(session), self.tenant, object),
             session=None if self.sessions is None else session,
+            follows=follows,
+            delay_s=delay,
             segments=segments,
             meta=self._meta(),
+            closed_loop=self.sessions is not None and self.sessions.closed_loop,
         )
         return self._within(trace, end)
 
@@ -101,13 +104,23 @@ class Synthetic(Value):
             prompt, output = _in_ranks_of(first, prompt), _in_ranks_of(wanted, output)
         return prompt, output
 
-    def _arrivals(self, rng: Generator, starts: Seconds, turns: Ints, output: Ints) -> Seconds:
+    def _arrivals(
+        self, rng: Generator, starts: Seconds, turns: Ints, output: Ints
+    ) -> tuple[Seconds, Ints | None, Seconds | None]:
+        """Instant of each request, the row it follows, and the pause before it."""
         if self.sessions is None:
-            return starts
-        waits = self.sessions.waits(rng, output)
-        elapsed = np.concatenate(([0.0], np.cumsum(waits)))[:-1]
+            return starts, None, None
+        pauses = self.sessions.pauses(rng, len(output))
+        elapsed = np.cumsum(pauses + self.sessions.answer_times(output))
+        elapsed = np.concatenate(([0.0], elapsed))[: len(output)]
         first_row = np.repeat(offsets_of(turns)[:-1], turns)
-        return np.asarray(np.repeat(starts, turns) + elapsed - elapsed[first_row])
+        rows = np.arange(len(output))
+        later = rows > first_row
+        delay = np.where(later, np.concatenate(([0.0], pauses))[: len(output)], 0.0)
+        instants = np.repeat(starts, turns)
+        if not self.sessions.closed_loop:
+            instants += elapsed - elapsed[first_row]
+        return instants, np.where(later, rows - 1, -1), delay
 
     def _prompts(
         self, rng: Generator, session: Ints, turns: Ints, new: Ints, output: Ints, base_dir: Path
@@ -161,11 +174,7 @@ class Synthetic(Value):
         if self.source:
             meta["modelled_on"] = self.source
         if self.sessions is not None:
-            meta["assumed"] = (
-                "open-loop conversations: a turn follows the one before after its think time and "
-                f"an assumed answer time of {self.sessions.answer_s:g} s + "
-                f"{self.sessions.answer_s_per_token:g} s per token"
-            )
+            meta["assumed"] = self.sessions.assumption()
         return meta
 
 

@@ -13,10 +13,12 @@ from hardware_profiles.profile import load_yaml
 from hardware_profiles.value import Value
 from workloads import formats
 from workloads.process import NotNegative, Positive
+from workloads.retime import Retime
+from workloads.servegen import ServeGen
 from workloads.synthetic import Synthetic
 from workloads.trace import Trace
 
-__all__ = ["SHELF", "Replay", "Synthetic", "Traffic", "named", "names"]
+__all__ = ["SHELF", "Replay", "ServeGen", "Synthetic", "Traffic", "named", "names"]
 
 SHELF = Path(__file__).parent / "traffic"
 
@@ -41,6 +43,12 @@ class Replay(Value):
     """Leave out and count rows that cannot be used, instead of refusing the file."""
     sort: bool = False
     """Accept a file that is not in order of time."""
+    columns: dict[str, str] = Field(default_factory=dict)
+    """The file's names of columns by what they mean, e.g. ``{arrival_s: ts}``."""
+    retime: Retime | None = None
+    """New instants, for files that have none; the window then counts on the new clock."""
+    tenants: tuple[str, ...] = ()
+    """Only the requests of these (in BurstGPT: of these models)."""
 
     def sample(self, rng: Generator, horizon_s: float | None, base_dir: Path = Path()) -> Trace:
         """Read the requests that arrive, at the speed asked for, before `horizon_s`.
@@ -51,7 +59,23 @@ class Replay(Value):
             If the file cannot be read as it stands, or no request lies in the window.
         """
         path = base_dir / self.path
-        trace = formats.read(path, self.format, skip_bad_rows=self.skip_bad_rows, sort=self.sort)
+        trace = formats.read(
+            path,
+            self.format,
+            skip_bad_rows=self.skip_bad_rows,
+            sort=self.sort,
+            columns=self.columns,
+        )
+        if self.tenants:
+            trace = _of_tenants(trace, self.tenants, path)
+        if self.retime is not None:
+            trace = self.retime.apply(trace, rng)
+        elif trace.meta.get("no_times"):
+            raise InputError(f"{path}: the file has no times; say with `retime` when requests come")
+        return self._cut(trace, horizon_s, path)
+
+    def _cut(self, trace: Trace, horizon_s: float | None, path: Path) -> Trace:
+        """The window, at the speed asked for, up to the horizon and the limit."""
         if self.start_s or self.duration_s is not None:
             whole, trace = trace, trace.window(self.start_s, self.duration_s)
             if not len(trace):
@@ -69,6 +93,15 @@ class Replay(Value):
         if self.limit is not None and self.limit < len(trace):
             trace = trace.take(np.arange(self.limit))
         return trace
+
+
+def _of_tenants(trace: Trace, tenants: tuple[str, ...], path: Path) -> Trace:
+    known = sorted({str(t) for t in (trace.tenant if trace.tenant is not None else []) if t})
+    for tenant in tenants:
+        if tenant not in known:
+            raise InputError(f"{path}: no tenant {tenant!r}; {did_you_mean(tenant, known)}")
+    assert trace.tenant is not None
+    return trace.take(np.flatnonzero(np.isin(trace.tenant.astype(str), tenants)))
 
 
 def names() -> tuple[str, ...]:
@@ -93,11 +126,12 @@ def _from_shelf(data: Any) -> Any:
 
 
 Traffic = Annotated[
-    Annotated[Synthetic | Replay, Field(discriminator="kind")], BeforeValidator(_from_shelf)
+    Annotated[Synthetic | Replay | ServeGen, Field(discriminator="kind")],
+    BeforeValidator(_from_shelf),
 ]
 
 
-def named(name: str) -> Synthetic | Replay:
+def named(name: str) -> Synthetic | Replay | ServeGen:
     """Traffic of that name on the shelf."""
-    traffic: Synthetic | Replay = TypeAdapter(Traffic).validate_python(name)
+    traffic: Synthetic | Replay | ServeGen = TypeAdapter(Traffic).validate_python(name)
     return traffic

@@ -5,7 +5,7 @@ says from the beginning of a file whether it is of that format, and ``batches(le
 yields its rows. Nothing needs to be registered.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 from itertools import chain
 from pathlib import Path
@@ -18,6 +18,7 @@ from hardware_profiles.errors import InputError, did_you_mean
 from workloads.formats._batch import Batch, join
 from workloads.formats._files import head_of
 from workloads.formats._rows import Ledger
+from workloads.segments import densify
 from workloads.trace import Trace
 
 __all__ = ["names", "read", "recognise", "stream"]
@@ -41,7 +42,7 @@ def recognise(path: Path | str) -> str:
     found = [name for name in names() if _module(name).recognise(head)]
     if len(found) == 1:
         return found[0]
-    if found:
+    if len(found) > 1:
         raise InputError(f"{path}: may be {' or '.join(found)}; say which with `format`")
     raise InputError(
         f"{path}: of no format known here (it begins {head.first_line[:60]!r}); name it with "
@@ -50,7 +51,12 @@ def recognise(path: Path | str) -> str:
 
 
 def read(
-    path: Path | str, format: str | None = None, *, skip_bad_rows: bool = False, sort: bool = False
+    path: Path | str,
+    format: str | None = None,
+    *,
+    skip_bad_rows: bool = False,
+    sort: bool = False,
+    columns: Mapping[str, str] | None = None,
 ) -> Trace:
     """Whole trace held by a file, plain or packed with gzip or zstd.
 
@@ -61,27 +67,42 @@ def read(
     skip_bad_rows : leave out rows that cannot be used and count them in
         ``meta["skipped_rows"]``, instead of refusing the file at the first.
     sort : accept rows that are not in order of time.
+    columns : names of the file's columns by what they mean (``plain_csv``, ``parquet``).
 
     Raises
     ------
     InputError
         With file and line, what was found there and what would have gone right.
     """
-    ledger = Ledger(Path(path), skip_bad_rows=skip_bad_rows, in_order=not sort)
+    ledger = Ledger(Path(path), skip_bad_rows, in_order=not sort, columns=dict(columns or {}))
     name, batches = _open(ledger, format)
     whole = join(list(batches))
+    if whole.segments is not None:
+        whole = whole._replace(segments=densify(whole.segments))
     return _trace(whole, _origin(whole), ledger, name)
 
 
 def stream(
-    path: Path | str, format: str | None = None, *, skip_bad_rows: bool = False
+    path: Path | str,
+    format: str | None = None,
+    *,
+    skip_bad_rows: bool = False,
+    columns: Mapping[str, str] | None = None,
 ) -> Iterator[Trace]:
     """The same rows piece by piece, for files larger than memory; all pieces are on one clock.
 
-    Only the last piece's ``meta`` has the final count of skipped rows.
+    Segments of the same id are the same text in all pieces. Only the last piece's ``meta`` has the
+    final count of skipped rows.
+
+    Raises
+    ------
+    InputError
+        As `read`; also for a file whose rows are in no order, which can only be read whole.
     """
-    ledger = Ledger(Path(path), skip_bad_rows=skip_bad_rows)
+    ledger = Ledger(Path(path), skip_bad_rows, columns=dict(columns or {}))
     name, batches = _open(ledger, format)
+    if not ledger.in_order:
+        raise ledger.fail(f"{name} files are in no order of time; this one can only be read whole")
     first = next(batches)
     origin = _origin(first)
     for batch in chain([first], batches):
@@ -113,9 +134,10 @@ def _origin(batch: Batch) -> int | float:
 
 def _trace(batch: Batch, origin: int | float, ledger: Ledger, name: str) -> Trace:
     wall = batch.time.dtype.kind == "i"
-    meta: dict[str, Any] = {"source": ledger.path.name, "format": name, **ledger.notes}
+    meta: dict[str, Any] = {"source": ledger.path.name, "format": name}
     if wall:
         meta["began"] = str(np.datetime64(int(origin), "ns"))
+    meta |= ledger.notes
     if ledger.skipped:
         meta |= {"skipped_rows": ledger.skipped, "skipped_examples": tuple(ledger.examples)}
     if ledger.dropped:
@@ -124,9 +146,8 @@ def _trace(batch: Batch, origin: int | float, ledger: Ledger, name: str) -> Trac
         (batch.time - origin) / 1e9 if wall else batch.time,
         batch.prompt_tokens,
         batch.output_tokens,
-        priority=batch.priority,
-        tenant=batch.tenant,
-        session=batch.session,
+        **batch.optional,
         segments=batch.segments,
         meta=meta,
+        **ledger.traits,
     )

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workloads.formats._rows import Rows
-from workloads.segments import Ints, Segments, take
+from workloads.segments import Ints, Segments, new_rows, stacked, take
 
 __all__ = ["Batch", "answered", "as_ns", "join", "numbered", "sound"]
 
@@ -21,9 +21,11 @@ class Batch(NamedTuple):
     """
     prompt_tokens: Ints
     output_tokens: Ints
-    priority: Ints | None = None
-    tenant: NDArray[np.object_] | None = None
-    session: Ints | None = None
+    optional: dict[str, Any] = {}
+    """Columns of `workloads.columns.OPTIONAL` that the file has.
+
+    ``follows`` names rows of the file; files that have it are read in one batch.
+    """
     segments: Segments | None = None
     """Ids mean the same in all batches of a file; references to outputs name rows of the file."""
 
@@ -32,21 +34,13 @@ def join(batches: list[Batch]) -> Batch:
     """Batches of one file under one another."""
     if len(batches) == 1:
         return batches[0]
-    return Batch(*(_joined([getattr(b, name) for b in batches], name) for name in Batch._fields))
-
-
-def _joined(parts: list[Any], name: str) -> Any:
-    if parts[0] is None:
-        return None
-    if name != "segments":
-        return np.concatenate(parts)
-    ends = np.cumsum([part.offsets[-1] for part in parts])
-    offsets = [parts[0].offsets]
-    offsets += [part.offsets[1:] + end for part, end in zip(parts[1:], ends[:-1], strict=True)]
-    return Segments(
-        np.concatenate(offsets),
-        np.concatenate([part.ids for part in parts]),
-        np.concatenate([part.lengths for part in parts]),
+    first = batches[0]
+    return Batch(
+        np.concatenate([batch.time for batch in batches]),
+        np.concatenate([batch.prompt_tokens for batch in batches]),
+        np.concatenate([batch.output_tokens for batch in batches]),
+        {name: np.concatenate([b.optional[name] for b in batches]) for name in first.optional},
+        stacked([batch.segments for batch in batches if batch.segments is not None]),
     )
 
 
@@ -57,25 +51,19 @@ def sound(
     prompt_tokens: Ints,
     output_tokens: Ints,
     *,
-    priority: Ints | None = None,
-    tenant: NDArray[np.object_] | None = None,
-    session: Ints | None = None,
     segments: Segments | None = None,
+    **optional: NDArray[Any] | None,
 ) -> Batch:
     """Those of the rows that can be used; raises for the first bad one unless they may be skipped.
 
-    All columns have a value for each of the rows, good or bad.
+    All columns have a value for each of the rows, good or bad; an optional one may be None.
     """
-    keep = rows.settle(time_column, time)
-    return Batch(
-        time[keep],
-        prompt_tokens[keep],
-        output_tokens[keep],
-        None if priority is None else priority[keep],
-        None if tenant is None else tenant[keep],
-        None if session is None else session[keep],
-        None if segments is None else take(segments, np.flatnonzero(keep)),
-    )
+    keep = np.flatnonzero(rows.settle(time_column, time))
+    kept = {name: column[keep] for name, column in optional.items() if column is not None}
+    if "follows" in kept:
+        kept["follows"] = new_rows(kept["follows"], keep, len(time))
+    shared = None if segments is None else take(segments, keep)
+    return Batch(time[keep], prompt_tokens[keep], output_tokens[keep], kept, shared)
 
 
 def answered(rows: Rows, prompt_column: str, output_column: str, reason: str) -> tuple[Ints, Ints]:

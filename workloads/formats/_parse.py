@@ -34,6 +34,8 @@ class Parsed(NamedTuple):
 
 def ints(raw: Any, absent: int | None) -> Parsed:
     """Whole numbers; ``374.0`` is one, ``374.5``, ``nan`` and ``True`` are none."""
+    if isinstance(raw, np.ndarray):
+        return _from_array(raw, absent, np.int64)
     if isinstance(raw, list):
         return _from_values(raw, absent, np.int64)
     return _from_text(raw, absent, _INT, np.int64)
@@ -41,6 +43,8 @@ def ints(raw: Any, absent: int | None) -> Parsed:
 
 def floats(raw: Any, absent: float | None) -> Parsed:
     """Finite numbers."""
+    if isinstance(raw, np.ndarray):
+        return _from_array(raw, absent, np.float64)
     if isinstance(raw, list):
         return _from_values(raw, absent, np.float64)
     return _from_text(raw, absent, _FLOAT, np.float64)
@@ -49,6 +53,12 @@ def floats(raw: Any, absent: float | None) -> Parsed:
 def wall_ns(raw: Any) -> Parsed:
     """ISO 8601 dates with time, to the nanosecond; without a zone they are read as UTC."""
     arrow, compute = import_module("pyarrow"), import_module("pyarrow.compute")
+    if isinstance(raw, np.ndarray) and raw.dtype.kind == "M":
+        none = np.isnat(raw)
+        nanos = np.where(none, 0, raw.astype("M8[ns]").astype(np.int64))
+        return Parsed(nanos, none, np.zeros(len(raw), dtype=np.bool_))
+    if isinstance(raw, np.ndarray):
+        raw = raw.tolist()
     if isinstance(raw, list):
         raw = arrow.array([v if isinstance(v, str) else "" for v in raw], arrow.string())
     looks_right = compute.match_substring_regex(raw, _WALL).to_numpy(zero_copy_only=False)
@@ -80,7 +90,7 @@ def instants(raw: Any) -> Parsed:
 
 def words(raw: Any) -> NDArray[np.object_]:
     """Text as it stands, None where it is empty or missing."""
-    values = raw if isinstance(raw, list) else raw.to_pylist()
+    values = raw if isinstance(raw, list | np.ndarray) else raw.to_pylist()
     column = np.empty(len(values), dtype=object)
     column[:] = [None if v in ("", None) or v is MISSING else str(v) for v in values]
     return column
@@ -100,6 +110,23 @@ def _from_text(raw: Any, absent: float | None, pattern: str, dtype: Any) -> Pars
     kind = arrow.int64() if dtype is np.int64 else arrow.float64()
     values = compute.cast(text, kind).to_numpy(zero_copy_only=False).copy()
     wrong = ~right.to_numpy(zero_copy_only=False) & ~none
+    values[none] = absent or 0
+    return Parsed(values, wrong, none)
+
+
+def _from_array(raw: NDArray[Any], absent: float | None, dtype: Any) -> Parsed:
+    if raw.dtype.kind not in "iuf":
+        return _from_values(raw.tolist(), absent, dtype)
+    exact = raw.dtype.kind in "iu"
+    none = np.zeros(len(raw), dtype=np.bool_) if exact else np.isnan(raw)
+    wrong = np.zeros(len(raw), dtype=np.bool_)
+    if not exact:
+        with np.errstate(invalid="ignore"):
+            wrong = ~(np.abs(raw) < 1e18) & ~none
+            wrong |= ~none & ~wrong & (dtype is np.int64) & (raw != np.floor(raw))
+    values = np.where(wrong | none, 0, raw).astype(dtype)
+    if absent is None:
+        wrong, none = wrong | none, np.zeros(len(raw), dtype=np.bool_)
     values[none] = absent or 0
     return Parsed(values, wrong, none)
 

@@ -41,6 +41,8 @@ class Ledger:
     """Rows left out because the format says they are no served request, by reason."""
     notes: dict[str, Any] = field(default_factory=dict)
     """What the reader assumed; ends up in the trace's `meta`."""
+    traits: dict[str, Any] = field(default_factory=dict)
+    """What the file says of the trace as a whole; further arguments of `Trace.from_columns`."""
     _problems: dict[int, str] = field(default_factory=dict)
 
     def problem(self, line: int, text: str) -> None:
