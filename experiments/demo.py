@@ -59,7 +59,7 @@ def run_demo(out: Path, console: Console) -> None:
     for title, lines in _tables():
         console.print(compare_table(title, lines, summaries))
     for line in _lesson(summaries):
-        console.print(line, highlight=False)
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
     where = f"Tables, bills and pictures are in {out}; begin with {out / 'comparison.png'}"
     console.print(where, highlight=False, soft_wrap=True)
 

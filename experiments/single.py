@@ -42,7 +42,8 @@ def run_scenario(
         result, costs = play(scenario)
         save(result, costs, partial)
     summary = told(result, costs)
-    console.print(f"[bold]{escape(scenario.name)}[/bold]: {escape(_in_words(scenario))}")
+    what = f"[bold]{escape(scenario.name)}[/bold]: {escape(_in_words(scenario))}"
+    console.print(what, highlight=False, soft_wrap=True)
     console.print(latency_table(summary))
     for title, lines in headings():
         console.print(compare_table(title, lines, {scenario.name: summary}))

@@ -151,6 +151,8 @@ DONE = [
     Line("down", "utilization.time_shares.down", share, always=False),
     Line("of peak FLOP/s (MFU)", "utilization.mfu", share),
     Line("of peak bandwidth (MBU)", "utilization.mbu", share),
+    Line("energy of the GPUs [kWh]", "energy.kwh", number),
+    Line("energy of a completed request [Wh]", "energy.wh_per_request", number),
     Line("sequences in a step, over busy time", "utilization.batch_size.time_mean", number),
     Line("tokens in a step", "utilization.batch_size.tokens_per_step", number),
     Line("KV cache in use, over busy time", "utilization.kv.busy_mean", share),
