@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from experiments import validate_cli
 from experiments.cli_errors import in_one_line
 
 # What is heavy (pandas, scipy, matplotlib) is imported by the command that needs it.
@@ -21,6 +22,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+
+app.add_typer(validate_cli.app, name="validate")
 
 NARROWEST = 110
 
