@@ -49,10 +49,16 @@ class Calibration(Profile):
     """Share of the memory bandwidth that keys and values are read with."""
     compute_efficiency: Efficiency = 1.0
     """Share of the dense peak that matrix products reach."""
+    expert_compute_efficiency: Efficiency = 1.0
+    """The same for the products of routed experts, as a share of that share."""
+    four_bit_efficiency: Efficiency = 1.0
+    """Of the bandwidth that weights are read with, the share that 4-bit weights reach."""
     attention_efficiency: Efficiency = 1.0
     """Share of the 16-bit dense peak that prefill attention reaches."""
     link_efficiency: Efficiency = 1.0
-    """Share of the link bandwidth that an all-reduce reaches."""
+    """Share of the link bandwidth that large messages reach."""
+    direct_link_efficiency: Efficiency = 1.0
+    """Share of it that small all-reduces reach, where every GPU reads from every other."""
     unoverlapped_share: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Of reading weights and computing with them, so much of the shorter adds to the longer."""
     query_head_rereads: Annotated[float, Field(ge=0, le=1)] = 0.0
@@ -69,10 +75,13 @@ class Calibration(Profile):
     """More of it for a layer with experts: routing, permutation. [µs]"""
     collective_overhead_us: NotNegative = 0.0
     """Every all-reduce, beside the link's own latency: launch and synchronisation. [µs]"""
+    relay_overhead_us: NotNegative = 0.0
+    """More of it where a large message goes in two rounds. [µs]"""
     sequence_overhead_us: NotNegative = 0.0
     """Every sequence of a step: its place in the batch. [µs]"""
-    sort_overhead_us: NotNegative = 0.0
-    """Every sequence and 1000 vocabulary entries, where top-p or top-k sorts the logits. [µs]"""
+    sort_bytes: NotNegative = 0.0
+    """Memory traffic per sequence and vocabulary entry, where top-p or top-k sorts the logits; at
+    the full bandwidth. [byte]"""
     mixed_step_overhead_us: NotNegative = 0.0
     """A step that computes prompt tokens and so cannot run as one CUDA graph. [µs]"""
     cpu_step_us: NotNegative = 0.0

@@ -88,7 +88,7 @@ def step_costs(llm: LLM, gpu: GPU, layout: Layout, calibration: Calibration) -> 
     calibration : efficiencies and overheads; `Calibration.ideal` leaves the roofline.
     """
     layout.check(llm)
-    held = weight_bytes(llm, layout)
+    held = weight_bytes(llm, layout, unpacking=1 / calibration.four_bit_efficiency)
     bandwidth = gpu.bytes_per_s * calibration.bandwidth_efficiency
     full, short = attention_layers(llm, layout.max_model_len)
     kv_bandwidth = gpu.bytes_per_s * calibration.kv_bandwidth_efficiency
@@ -100,7 +100,8 @@ def step_costs(llm: LLM, gpu: GPU, layout: Layout, calibration: Calibration) -> 
     latency_s, exchange_token_s = _exchanges(llm, gpu, layout, calibration)
     direct, relayed = _all_reduces(llm, gpu, layout, calibration)
     grouped = 0 if llm.is_mla else llm.num_attention_heads // llm.num_key_value_heads - 1
-    sort_us = calibration.sort_overhead_us * llm.vocab_size / 1000 if llm.sorts_logits else 0.0
+    sorted_bytes = calibration.sort_bytes * llm.vocab_size if llm.sorts_logits else 0.0
+    sequence_s = calibration.sequence_overhead_us * US + sorted_bytes / gpu.bytes_per_s
     stages = layout.pipeline_parallel_size
     layers_us = (
         llm.num_hidden_layers * calibration.layer_overhead_us
@@ -125,7 +126,7 @@ def step_costs(llm: LLM, gpu: GPU, layout: Layout, calibration: Calibration) -> 
         relayed=relayed,
         exchange_token_s=exchange_token_s,
         unoverlapped=calibration.unoverlapped_share,
-        sequence_s=(calibration.sequence_overhead_us + sort_us) / stages * US,
+        sequence_s=sequence_s / stages,
         mixed_s=calibration.mixed_step_overhead_us * US,
         cpu_step_s=calibration.cpu_step_us * US,
         cpu_sequence_s=calibration.cpu_sequence_us * US,
@@ -149,6 +150,7 @@ def _matmul_s(llm: LLM, gpu: GPU, layout: Layout, calibration: Calibration) -> t
     peak = peak_flops(gpu, layout.weights_precision) * reached
     peak_16 = gpu.flops("bf16") * reached
     share = llm.num_experts_per_tok / llm.num_experts if llm.num_experts else 0.0
+    share /= calibration.expert_compute_efficiency
     weights = {
         "attention": parts.attention,
         "mlp": parts.mlp,
@@ -193,16 +195,19 @@ def _all_reduces(
         return (0.0, 0.0), (0.0, 0.0)
     # Attention and MLP of every layer end in one all-reduce each.
     count = 2 * llm.num_hidden_layers / layout.pipeline_parallel_size
-    token_bytes, reached = 2.0 * llm.hidden_size, calibration.link_efficiency
-    overhead_s = calibration.collective_overhead_us * US
+    token_bytes = 2.0 * llm.hidden_size
+    overhead_us, relay_us = calibration.collective_overhead_us, calibration.relay_overhead_us
 
-    def line(collective: Collective) -> tuple[float, float]:
-        fixed_s = overhead_s + collective(0.0, tensor, gpu.link, reached)
+    def line(collective: Collective, reached: float, more_us: float) -> tuple[float, float]:
+        fixed_s = (overhead_us + more_us) * US + collective(0.0, tensor, gpu.link, reached)
         return count * fixed_s, count * token_bytes * _per_byte(
             collective, tensor, gpu.link, reached
         )
 
-    return line(direct_all_reduce_s), line(all_reduce_s)
+    return (
+        line(direct_all_reduce_s, calibration.direct_link_efficiency, 0.0),
+        line(all_reduce_s, calibration.link_efficiency, relay_us),
+    )
 
 
 def _exchanges(llm: LLM, gpu: GPU, layout: Layout, calibration: Calibration) -> tuple[float, float]:

@@ -33,12 +33,16 @@ class WeightBytes(NamedTuple):
         return sum(self)
 
 
-def weight_bytes(llm: LLM, layout: Layout) -> WeightBytes:
+def weight_bytes(llm: LLM, layout: Layout, unpacking: float = 1.0) -> WeightBytes:
     """Bytes of weights on the fullest GPU of one engine. [byte]
 
     Linear layers are cut by tensor and pipeline parallelism; norms, and MLA's projections down to
     its latents, stay whole on every GPU; experts are cut over the data-parallel ranks as well where
     expert parallelism is on. Embedding and head stay in 16 bits whatever the quantisation.
+
+    Parameters
+    ----------
+    unpacking : counts the bytes of 4-bit weights so many times, for the time it takes to read them.
 
     >>> m = LLM.named("llama-3.1-8b")
     >>> round(weight_bytes(m, Layout()).total / 1e9, 2)
@@ -47,6 +51,8 @@ def weight_bytes(llm: LLM, layout: Layout) -> WeightBytes:
     parts = llm.parameters
     tensor, pipeline = layout.tensor_parallel_size, layout.pipeline_parallel_size
     quantised = PRECISIONS[layout.weights_precision].weight_bytes
+    if quantised < 1.0:
+        quantised *= unpacking
 
     def each(part: str) -> float:
         return 2.0 if part in llm.unquantized else quantised
