@@ -3,6 +3,7 @@
 SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 NEWEST := python3.13 python3.12 python3.11 python3 python
 USABLE := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for p in $(NEWEST); do "$$p" -c "$(USABLE)" 2>/dev/null && { echo "$$p"; break; }; done)
@@ -44,9 +45,11 @@ $(VENV)/.made:
 	@touch $@
 
 $(VENV)/.run: pyproject.toml | $(VENV)/.made
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	@echo "installing servecast into $(VENV) (once)"
+	@$(PIP) -e .
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml | $(VENV)/.made
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev]"
+	@echo "installing servecast and what its tests need into $(VENV) (once)"
+	@$(PIP) -e ".[dev]"
 	@touch $@ $(VENV)/.run

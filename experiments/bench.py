@@ -2,7 +2,7 @@
 
 Question. What does a run cost on this machine?
 What is varied. The load: a fleet with time to spare, and one replica that is always full.
-What is held. Model, GPU, lengths, seed. The best of three runs counts: the others waited for something.
+What is held. Model, GPU, lengths, seed. The best of three runs counts: the others had to wait.
 What we found. `make bench` says it, for the machine it runs on.
 """
 
