@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 
 import numpy as np
@@ -12,7 +13,16 @@ from matplotlib.ticker import PercentFormatter
 
 from experiments.figures_bill import LINE_LOOKS, shown_lines
 from experiments.figures_latency import draw_cdf
-from experiments.figures_style import COLOURS, SERIES, caption, plain_log, style, time_unit, usd
+from experiments.figures_style import (
+    COLOURS,
+    SERIES,
+    caption,
+    plain_log,
+    style,
+    three_digits,
+    time_unit,
+    usd,
+)
 from simulator.economics.bill import Bill
 from simulator.record.metrics import goodput
 from simulator.record.result import Result
@@ -75,11 +85,13 @@ def _wait(axes: Axes, runs: Runs) -> None:
         values = result.requests["ttft_s"].dropna() * 1e3
         if len(values):
             p99 = float(np.quantile(values, 0.99))
-            draw_cdf(axes, values, colour, f"{name}: p99 {p99:,.3g} ms")
+            draw_cdf(axes, values, colour, f"{name}: p99 {three_digits(p99)} ms")
     plain_log(axes)
-    bounds = {getattr(result.scenario.slo, "ttft_s", None) for result, _ in runs.values()}
+    bounds = {result.scenario.slo.ttft_s for result, _ in runs.values()}
     for bound in sorted(bound for bound in bounds if bound is not None):
-        axes.axvline(1e3 * bound, color="#444444", ls="--", lw=1.5, label=f"SLO {1e3 * bound:g} ms")
+        axes.axvline(
+            1e3 * bound, color="#444444", ls="--", lw=1.5, label=f"SLO {1e3 * bound:,g} ms"
+        )
     axes.set(title="Time to first token", xlabel="ms, log scale", ylim=(0, 101))
     axes.set_ylabel("share of requests [%]")
     axes.legend(loc="lower right", frameon=True, edgecolor="white", framealpha=0.9)
@@ -92,7 +104,7 @@ def _time(axes: Axes, runs: Runs) -> None:
         part = np.array([share[state] for share in shares])
         if not part.any():
             continue
-        bars = axes.bar(list(runs), part, 0.6, bottom=below, color=COLOURS[state], label=state)
+        bars = axes.bar(_wrapped(runs), part, 0.6, bottom=below, color=COLOURS[state], label=state)
         axes.bar_label(
             bars,
             [f"{100 * p:.0f} %" if p > 0.04 else "" for p in part],
@@ -103,7 +115,7 @@ def _time(axes: Axes, runs: Runs) -> None:
     axes.set(title="What the GPUs did", ylim=(0, 1.0), ylabel="share of time held")
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     axes.grid(axis="x", visible=False)
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.09), ncols=3)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=3)
 
 
 def _cost(axes: Axes, runs: Runs) -> None:
@@ -112,14 +124,20 @@ def _cost(axes: Axes, runs: Runs) -> None:
     for part, (label, colour) in LINE_LOOKS.items():
         height = np.array([cost.get(part, 0.0) for cost in costs])
         told = (height > 0.01 * np.array([cost.sum() for cost in costs])).any()
-        axes.bar(list(runs), height, 0.6, bottom=below, color=colour, label=label if told else None)
+        axes.bar(
+            _wrapped(runs), height, 0.6, bottom=below, color=colour, label=label if told else None
+        )
         below += height
     for x, total in enumerate(below):
         axes.text(x, total, usd(total), ha="center", va="bottom", weight="bold")
     axes.set(title="Cost of 1,000 good requests", ylabel="US dollars")
     axes.set_ylim(0, 1.12 * max(below.max(), 1e-9))
     axes.grid(axis="x", visible=False)
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.09), ncols=2)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2)
+
+
+def _wrapped(runs: Runs) -> list[str]:
+    return [textwrap.fill(name, 14) for name in runs]
 
 
 def _per_thousand_good(bill: Bill) -> pd.Series[float]:

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.figures_style import BLUE, COLOURS, caption, plain_log, style
+from experiments.figures_style import BLUE, COLOURS, caption, plain_log, style, three_digits
 from simulator.record.result import Result
 
 __all__ = ["LATENCIES", "draw_cdf", "latency_cdfs"]
@@ -18,20 +18,23 @@ POINTS = 400
 ON_WHITE = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.5}
 
 
-class Latency(NamedTuple):
-    """A latency of the requests table, and how it is shown."""
+LATENCIES = {
+    "ttft_s": "Time to first token",
+    "tpot_s": "Time per output token",
+    "e2e_s": "End to end",
+}
 
-    title: str
-    column: str
-    unit: str
+
+class Unit(NamedTuple):
+    """A unit of latency, and how many of it are a second."""
+
+    name: str
     per_second: float
 
 
-LATENCIES = (
-    Latency("Time to first token", "ttft_s", "ms", 1e3),
-    Latency("Time per output token", "tpot_s", "ms", 1e3),
-    Latency("End to end", "e2e_s", "s", 1.0),
-)
+def unit_of(seconds: pd.Series[float]) -> Unit:
+    """Seconds where half of the values are longer than one, else milliseconds."""
+    return Unit("s", 1.0) if len(seconds) and seconds.median() >= 1 else Unit("ms", 1e3)
 
 
 def latency_cdfs(result: Result) -> Figure:
@@ -39,17 +42,16 @@ def latency_cdfs(result: Result) -> Figure:
     with style():
         figure = Figure(figsize=(11, 4.0), layout="constrained")
         figure.suptitle(f"{result.scenario.name}: what users saw", x=0.012, ha="left")
-        for axes, latency in zip(figure.subplots(1, 3, sharey=True), LATENCIES, strict=True):
-            values = result.requests[latency.column].dropna() * latency.per_second
-            if values.empty:
-                told = "no request came this far"
-                axes.text(0.5, 0.5, told, ha="center", transform=axes.transAxes)
-            else:
-                draw_cdf(axes, values, BLUE)
-                plain_log(axes)
-                _mark_percentiles(axes, values, latency.unit)
-            _mark_bound(axes, result, latency, values)
-            axes.set(title=latency.title, xlabel=f"{latency.unit}, log scale", ylim=(0, 101))
+        for axes, (column, title) in zip(
+            figure.subplots(1, 3, sharey=True), LATENCIES.items(), strict=True
+        ):
+            seconds = result.requests[column].dropna()
+            unit = unit_of(seconds)
+            _draw_panel(axes, seconds * unit.per_second, unit)
+            bound = getattr(result.scenario.slo, column)
+            if bound is not None:
+                _mark_bound(axes, bound * unit.per_second, seconds * unit.per_second, unit)
+            axes.set(title=title, xlabel=f"{unit.name}, log scale", ylim=(0, 101))
         figure.axes[0].set_ylabel("share of requests [%]")
         completed = int((result.requests["outcome"] == "completed").sum())
         caption(
@@ -67,14 +69,25 @@ def draw_cdf(axes: Axes, values: pd.Series[float], colour: str, label: str | Non
     axes.plot(np.quantile(values, shares), 100 * shares, color=colour, lw=2, label=label)
 
 
-def _mark_percentiles(axes: Axes, values: pd.Series[float], unit: str) -> None:
+def _draw_panel(axes: Axes, values: pd.Series[float], unit: Unit) -> None:
+    if values.empty:
+        told = "no request came this far"
+        axes.text(0.5, 0.5, told, ha="center", transform=axes.transAxes)
+        return
+    draw_cdf(axes, values, BLUE)
+    axes.set_xscale("log")
     low, high = axes.get_xlim()
-    axes.set_xlim(low, high * (high / low) ** 0.18)  # room for what is written beside the dots
+    axes.set_xlim(low, high * (high / low) ** 0.3)  # room for what is written beside the dots
+    plain_log(axes)
+    _mark_percentiles(axes, values, unit)
+
+
+def _mark_percentiles(axes: Axes, values: pd.Series[float], unit: Unit) -> None:
     for share in (0.50, 0.99):
         at = float(np.quantile(values, share))
         axes.plot([at], [100 * share], "o", color=BLUE, ms=6)
         axes.annotate(
-            f"p{100 * share:.0f}  {at:,.3g} {unit}",
+            f"p{100 * share:.0f}  {three_digits(at)} {unit.name}",
             (at, 100 * share),
             xytext=(8, -14),
             textcoords="offset points",
@@ -83,18 +96,14 @@ def _mark_percentiles(axes: Axes, values: pd.Series[float], unit: str) -> None:
         )
 
 
-def _mark_bound(axes: Axes, result: Result, latency: Latency, values: pd.Series[float]) -> None:
-    bound = getattr(result.scenario.slo, latency.column, None)
-    if bound is None:
-        return
-    shown = bound * latency.per_second
-    axes.axvline(shown, color=COLOURS["slo"], ls="--", lw=1.5)
-    share = 100 * float((values <= shown).mean()) if len(values) else 0.0
+def _mark_bound(axes: Axes, bound: float, values: pd.Series[float], unit: Unit) -> None:
+    axes.axvline(bound, color=COLOURS["slo"], ls="--", lw=1.5)
+    share = 100 * float((values <= bound).mean()) if len(values) else 0.0
     within = f"{min(share, 99.9):.1f}" if share < 100 else "100"
     axes.text(
         0.98,
         0.04,
-        f"SLO {shown:,.4g} {latency.unit}\n{within} % within",
+        f"SLO {bound:,.4g} {unit.name}\n{within} % within",
         transform=axes.transAxes,
         ha="right",
         va="bottom",

@@ -23,6 +23,7 @@ __all__ = [
     "plain_numbers",
     "save",
     "style",
+    "three_digits",
     "time_unit",
     "usd",
 ]
@@ -97,7 +98,7 @@ def plain_log(axes: Axes) -> None:
     """A logarithmic x axis with its numbers written out: 0.1, 10, 1,000."""
     axes.set_xscale("log")
     low, high = axes.get_xlim()
-    subs = (1.0, 2.0, 5.0) if high < 30 * low else (1.0, 3.0) if high < 2000 * low else (1.0,)
+    subs = (1.0, 2.0, 5.0) if high < 30 * low else (1.0, 3.0) if high < 300 * low else (1.0,)
     axes.xaxis.set_major_locator(LogLocator(subs=subs))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
@@ -106,6 +107,18 @@ def plain_log(axes: Axes) -> None:
 def plain_numbers(axes: Axes) -> None:
     """A y axis with thousands set apart."""
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+
+
+def three_digits(value: float) -> str:
+    """A number to three significant digits, never with an exponent.
+
+    >>> three_digits(12234.0), three_digits(0.4356), three_digits(10.0)
+    ('12,200', '0.436', '10.0')
+    """
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g}"
+    places = 2 - math.floor(math.log10(abs(value)))
+    return f"{round(value, places):,.{max(0, places)}f}"
 
 
 def usd(amount: float, of: float | None = None) -> str:

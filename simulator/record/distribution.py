@@ -59,7 +59,7 @@ def quantiles(
     >>> quantiles(np.array([1.0, 2.0]), np.array([1, 3]), [0.0, 0.25, 1.0]).tolist()
     [1.0, 1.75, 2.0]
     """
-    order = np.argsort(values, kind="stable")
+    order = np.argsort(values)
     x, upto = values[order], np.cumsum(weights[order])
     place = np.asarray(probabilities, dtype=np.float64) * (upto[-1] - 1)
     low = np.floor(place)

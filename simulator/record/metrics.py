@@ -115,7 +115,7 @@ def meets_slo(result: Result) -> Bools:
     good = _completed(result)
     slo = result.scenario.slo
     for column in ("ttft_s", "tpot_s", "e2e_s"):
-        bound = getattr(slo, column, None)
+        bound = getattr(slo, column)
         if bound is not None:
             good = good & ~(result.requests[column].to_numpy() > bound)
     return good
