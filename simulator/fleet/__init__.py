@@ -1,0 +1,1 @@
+"""Many replicas, and the way to them."""
