@@ -24,6 +24,12 @@ from workloads.trace import Trace
 __all__ = ["names", "read", "recognise", "stream"]
 
 
+_HUGE_ID = 2**40
+"""Ids from here on are made small, so that traces can be merged without overflow."""
+_YEAR_1973_NS = 10**17
+"""An earlier first request was timed by a clock with a zero of its own, not by the calendar."""
+
+
 def names() -> tuple[str, ...]:
     """All formats that can be read, in alphabetical order."""
     return tuple(sorted(m.name for m in iter_modules(__path__) if not m.name.startswith("_")))
@@ -77,7 +83,7 @@ def read(
     ledger = Ledger(Path(path), skip_bad_rows, in_order=not sort, columns=dict(columns or {}))
     name, batches = _open(ledger, format)
     whole = join(list(batches))
-    if whole.segments is not None:
+    if whole.segments is not None and whole.segments.ids.max(initial=0) >= _HUGE_ID:
         whole = whole._replace(segments=densify(whole.segments))
     return _trace(whole, _origin(whole), ledger, name)
 
@@ -135,8 +141,10 @@ def _origin(batch: Batch) -> int | float:
 def _trace(batch: Batch, origin: int | float, ledger: Ledger, name: str) -> Trace:
     wall = batch.time.dtype.kind == "i"
     meta: dict[str, Any] = {"source": ledger.path.name, "format": name}
-    if wall:
+    if wall and origin > _YEAR_1973_NS:
         meta["began"] = str(np.datetime64(int(origin), "ns"))
+    elif wall:
+        meta["began_s"] = origin / 1e9
     meta |= ledger.notes
     if ledger.skipped:
         meta |= {"skipped_rows": ledger.skipped, "skipped_examples": tuple(ledger.examples)}

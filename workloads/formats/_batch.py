@@ -85,5 +85,13 @@ def numbered(names: NDArray[np.object_], numbers: dict[str, int]) -> Ints:
 
 
 def as_ns(seconds: NDArray[np.float64]) -> Ints:
-    """Seconds of a clock whose zero means nothing here, as whole nanoseconds."""
-    return np.asarray(np.round(seconds * 1e9), dtype=np.int64)
+    """Seconds of a clock whose zero means nothing here, as whole nanoseconds.
+
+    A float of seconds since 1970 is good to a quarter of a microsecond; such are rounded to one.
+    """
+    digits = 6 if np.abs(seconds).max(initial=0.0) > _LONG_AGO_S else 9
+    scaled = np.rint(seconds * 10.0**digits).astype(np.int64)
+    return np.asarray(scaled * 10 ** (9 - digits), dtype=np.int64)
+
+
+_LONG_AGO_S = 1e8

@@ -61,7 +61,7 @@ def rows_of_list(ledger: Ledger, records: Any, what: str) -> Rows:
         If it is no list.
     """
     if not isinstance(records, list):
-        raise ledger.fail(f"expected a list of {what}s, found {type(records).__name__}")
+        raise ledger.fail(f"expected a JSON list of objects, found {type(records).__name__}")
     ledger.place = what
     for number, record in enumerate(records, 1):
         if not isinstance(record, dict):

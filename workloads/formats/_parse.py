@@ -13,7 +13,7 @@ __all__ = ["MISSING", "Parsed", "floats", "instants", "ints", "wall_ns", "words"
 MISSING: Any = type("Missing", (), {"__repr__": lambda self: "nothing"})()
 """Stands for a key that a JSON object does not have."""
 
-_INT = r"^\s*[+-]?\d{1,18}(\.0*)?\s*$"
+_INT = r"^\s*[+-]?0*\d{1,18}(\.0*)?\s*$"
 _FLOAT = r"^\s*[+-]?(\d{1,40}(\.\d{0,40})?|\.\d{1,40})([eE][+-]?\d{1,2})?\s*$"
 _WALL = r"^\s*(19|20)\d\d-\d\d-\d\d[ T]\d\d:\d\d:\d\d([.,]\d{1,9})?\s?(Z|UTC|[+-]\d\d:?\d\d)?\s*$"
 
@@ -122,7 +122,7 @@ def _from_array(raw: NDArray[Any], absent: float | None, dtype: Any) -> Parsed:
     wrong = np.zeros(len(raw), dtype=np.bool_)
     if not exact:
         with np.errstate(invalid="ignore"):
-            wrong = ~(np.abs(raw) < 1e18) & ~none
+            wrong = ~(np.abs(raw) < 2.0**63) & ~none
             wrong |= ~none & ~wrong & (dtype is np.int64) & (raw != np.floor(raw))
     values = np.where(wrong | none, 0, raw).astype(dtype)
     if absent is None:
@@ -148,6 +148,6 @@ def _from_values(raw: list[Any], absent: float | None, dtype: Any) -> Parsed:
 def _is_number(value: object, dtype: Any) -> bool:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
-    if not abs(value) < 10**18:  # so neither NaN nor infinity
+    if not abs(value) < 2**63:  # so neither NaN nor infinity
         return False
     return dtype is np.float64 or value == int(value)

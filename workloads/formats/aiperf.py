@@ -16,7 +16,7 @@ from workloads.formats._rows import Ledger
 
 __all__ = ["batches", "recognise"]
 
-_ANY = 2**62
+_ANY = 2**63 - 1
 
 
 def recognise(head: Head) -> bool:

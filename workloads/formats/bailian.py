@@ -22,7 +22,7 @@ from workloads.formats._rows import Ledger
 __all__ = ["BLOCK_TOKENS", "batches", "recognise"]
 
 BLOCK_TOKENS = 16
-_ANY = 2**62
+_ANY = 2**63 - 1
 
 
 def recognise(head: Head) -> bool:

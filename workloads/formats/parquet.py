@@ -27,7 +27,7 @@ SEGMENT_COLUMNS = ("segment_ids", "segment_lengths")
 NEEDED = ("arrival_s", "prompt_tokens", "output_tokens")
 WHOLE = ("priority", "session", "follows", "client")
 BATCH_ROWS = 1 << 19
-_ANY = 2**62
+_ANY = 2**63 - 1
 
 
 def recognise(head: Head) -> bool:
