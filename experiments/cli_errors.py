@@ -1,7 +1,5 @@
 """What goes wrong through no fault of the program is one line on stderr and exit code 2."""
 
-import os
-import sys
 from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar
@@ -21,9 +19,8 @@ R = TypeVar("R")
 def in_one_line(command: Callable[P, R]) -> Callable[P, R]:
     """Let a command end in one clear line where it would end in a traceback.
 
-    Input that is wrong, files that cannot be read or written: exit code 2. Ctrl-C: 130. A reader
-    that went away (``servecast … | head``): 0. What is left is a fault of ours and keeps its
-    traceback.
+    Input that is wrong, files that cannot be read or written: exit code 2. Ctrl-C: 130. What is
+    left is a fault of ours and keeps its traceback.
     """
 
     @wraps(command)
@@ -34,10 +31,6 @@ def in_one_line(command: Callable[P, R]) -> Callable[P, R]:
             raise _leave(str(error), 2) from error
         except ValidationError as error:
             raise _leave(str(explain(error)), 2) from error
-        except BrokenPipeError as error:
-            # Python flushes stdout once more on its way out; let it do so into nothing.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise typer.Exit(0) from error
         except OSError as error:
             raise _leave(_told(error), 2) from error
         except KeyboardInterrupt as error:
