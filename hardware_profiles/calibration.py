@@ -77,6 +77,8 @@ class Calibration(Profile):
     """Every all-reduce, beside the link's own latency: launch and synchronisation. [µs]"""
     relay_overhead_us: NotNegative = 0.0
     """More of it where a large message goes in two rounds. [µs]"""
+    quantized_layer_overhead_us: NotNegative = 0.0
+    """More of it where activations are quantised too (fp8, int8, nvfp4). [µs]"""
     sequence_overhead_us: NotNegative = 0.0
     """Every sequence of a step: its place in the batch. [µs]"""
     sort_bytes: NotNegative = 0.0

@@ -13,7 +13,7 @@ from simulator.physics.communication import (
     send_s,
 )
 from simulator.physics.layout import Layout
-from simulator.physics.precision import peak_flops
+from simulator.physics.precision import PRECISIONS, peak_flops
 from simulator.physics.sharding import attention_layers, kv_bytes_per_token, weight_bytes
 from workloads.llm import LLM
 
@@ -103,9 +103,11 @@ def step_costs(llm: LLM, gpu: GPU, layout: Layout, calibration: Calibration) -> 
     sorted_bytes = calibration.sort_bytes * llm.vocab_size if llm.sorts_logits else 0.0
     sequence_s = calibration.sequence_overhead_us * US + sorted_bytes / gpu.bytes_per_s
     stages = layout.pipeline_parallel_size
+    layer_us = calibration.layer_overhead_us
+    if PRECISIONS[layout.weights_precision].quantizes_activations:
+        layer_us += calibration.quantized_layer_overhead_us
     layers_us = (
-        llm.num_hidden_layers * calibration.layer_overhead_us
-        + llm.num_moe_layers * calibration.moe_layer_overhead_us
+        llm.num_hidden_layers * layer_us + llm.num_moe_layers * calibration.moe_layer_overhead_us
     ) / stages
     return StepCosts(
         weights_s=(held.always + held.head / stages) / bandwidth,

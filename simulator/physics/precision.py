@@ -15,6 +15,11 @@ class Precision(NamedTuple):
     compute: tuple[str, ...]
     """Keys of a GPU's peaks in order of preference; the last, bf16, dequantises first."""
 
+    @property
+    def quantizes_activations(self) -> bool:
+        """Whether products are computed in a narrow format, and inputs brought to it first."""
+        return self.compute[0] != "bf16"
+
 
 # Scales: int4 has a 16-bit scale and a 4-bit zero per 128 weights (AWQ, GPTQ); nvfp4 an 8-bit scale
 # per 16; mxfp4 an 8-bit scale per 32. Those of fp8 and int8 are per channel and vanish.

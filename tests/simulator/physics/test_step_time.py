@@ -25,7 +25,8 @@ REAL = IDEAL.model_copy(
         "attention_efficiency": 0.4, "link_efficiency": 0.5, "step_overhead_us": 300.0,
         "layer_overhead_us": 10.0, "moe_layer_overhead_us": 20.0, "sequence_overhead_us": 5.0,
         "sort_bytes": 600.0, "four_bit_efficiency": 0.7,
-        "expert_compute_efficiency": 0.5, "direct_link_efficiency": 0.3, "unoverlapped_share": 0.3, "query_head_rereads": 0.5,
+        "expert_compute_efficiency": 0.5, "direct_link_efficiency": 0.3,
+        "quantized_layer_overhead_us": 8.0, "unoverlapped_share": 0.3, "query_head_rereads": 0.5,
         "token_diversity": 0.5, "collective_overhead_us": 3.0, "relay_overhead_us": 20.0,
         "mixed_step_overhead_us": 100.0, "cpu_step_us": 2000.0, "cpu_sequence_us": 20.0,
     }

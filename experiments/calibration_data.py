@@ -1,0 +1,220 @@
+"""Measured runs: a CSV of what real servers did, read into experiments that can be replayed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from experiments.calibration_names import find_gpu, find_model, find_precision
+from hardware_profiles.errors import InputError
+from hardware_profiles.gpu import GPU
+from workloads.llm import LLM
+
+__all__ = ["METRICS", "Experiment", "Stage", "read_measured"]
+
+METRICS = tuple(
+    f"{what}_ms_{which}"
+    for what in ("ttft", "tpot", "e2e")
+    for which in ("mean", "p50", "p90", "p95", "p99")
+)
+"""Columns of a measured file that a replay predicts. [ms]"""
+
+NEEDED = ("experiment_id", "stage_index", "model", "gpu", "output_len")
+# Prompts measured where both are known: 575/547, 593/566 and 787/750 tokens.
+LLAMA_2_TOKENIZER = 1.05
+LLAMA_2_VOCABULARIES = (32000, 32768)
+DEFAULT_DISTINCT_PROMPTS, DEFAULT_PREFIX_GROUPS = 100, 10
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stretch of steady load within an experiment, and what was measured in it."""
+
+    index: int
+    rate_rps: float
+    """Requests per second, Poisson; 0 for a replayed list of requests."""
+    duration_s: float
+    measured: Mapping[str, float] = field(default_factory=dict)
+    """By column of the file, those of `METRICS` that were measured. [ms]"""
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One server and the load it was put under."""
+
+    name: str
+    model: LLM
+    gpu: GPU
+    engine: Mapping[str, Any]
+    """Engine arguments in vLLM's names, those the file knows."""
+    stages: tuple[Stage, ...]
+    prompt_tokens: float
+    """Mean length of a prompt, what it shares included. [tokens]"""
+    output_tokens: int
+    shared_prefix: int
+    prefix_groups: int
+    distinct_prompts: int
+    """Prompts are cycled through in a fixed order; 0: every prompt is new."""
+    requests_file: Path | None = None
+    concurrency: int | None = None
+    """Closed loop of so many clients, in place of a rate."""
+    num_requests: int = 0
+    client_side: bool = True
+    """Times are a client's, with what the API server adds."""
+    is_complete: bool = True
+    """The file knows every setting that matters."""
+
+
+def read_measured(path: Path) -> tuple[list[Experiment], dict[str, str]]:
+    """Experiments of a measured file, and why others cannot be replayed.
+
+    Parameters
+    ----------
+    path : CSV; one row a stage (``stage_index`` -1 for the whole run), columns as in its README.
+
+    Returns
+    -------
+    Experiments in the order of the file, and a reason by name of each that is left out.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, a needed column is missing or a number is not one.
+    """
+    rows = _read_rows(path)
+    experiments, left_out = list[Experiment](), dict[str, str]()
+    for name, group in rows.groupby("experiment_id", sort=False):
+        try:
+            experiments.append(_experiment(str(name), group, path))
+        except InputError as error:
+            left_out[str(name)] = str(error)
+    if not experiments:
+        reasons = "; ".join(f"{name}: {why}" for name, why in left_out.items())
+        raise InputError(f"{path}: no experiment can be replayed: {reasons or 'it has no rows'}")
+    return experiments, left_out
+
+
+def _read_rows(path: Path) -> pd.DataFrame:
+    try:
+        rows = pd.read_csv(path, low_memory=False, encoding="utf-8-sig")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not a CSV table: {error}") from None
+    missing = [column for column in NEEDED if column not in rows]
+    if missing:
+        raise InputError(
+            f"{path}: the column {missing[0]!r} is needed; there are: {', '.join(rows.columns)}"
+        )
+    for column in (*METRICS, "stage_index", "output_len", "request_rate_rps", "duration_s"):
+        if column in rows and not pd.api.types.is_numeric_dtype(rows[column]):
+            numbers = pd.to_numeric(rows[column], errors="coerce")
+            bad = rows.index[numbers.isna() & rows[column].notna()]
+            if len(bad):
+                found = rows[column][bad[0]]
+                raise InputError(
+                    f"{path}:{bad[0] + 2}: {column}: expected a number, found {found!r}"
+                )
+    return rows
+
+
+def _experiment(name: str, rows: pd.DataFrame, path: Path) -> Experiment:
+    first = rows.iloc[0]
+    model, gpu = find_model(str(first["model"])), find_gpu(str(first["gpu"]))
+    requests_file = _text(first, "requests_file")
+    concurrency = _number(first, "concurrency")
+    stages = _stages(rows, replayed=requests_file is not None or concurrency is not None)
+    if int(_number(first, "dp") or 1) > 1:
+        raise InputError("several data-parallel replicas in one experiment are not replayed")
+    prompt = _number(first, "input_len_measured")
+    if prompt is None:
+        spec = _number(first, "input_len_spec")
+        if spec is None and requests_file is None:
+            raise InputError("neither input_len_measured nor input_len_spec is given")
+        longer = LLAMA_2_TOKENIZER if model.vocab_size in LLAMA_2_VOCABULARIES else 1.0
+        prompt = (spec or 0.0) * longer
+    distinct = _leading_int(first, "num_distinct_prompts")
+    return Experiment(
+        name=name,
+        model=model,
+        gpu=gpu,
+        engine=_engine(first, model),
+        stages=stages,
+        prompt_tokens=prompt,
+        output_tokens=round(float(first["output_len"])),
+        shared_prefix=int(_number(first, "shared_prefix_len") or 0),
+        prefix_groups=_leading_int(first, "num_prefix_groups") or DEFAULT_PREFIX_GROUPS,
+        distinct_prompts=0 if concurrency else distinct or DEFAULT_DISTINCT_PROMPTS,
+        requests_file=path.parent / requests_file if requests_file else None,
+        concurrency=int(concurrency) if concurrency else None,
+        num_requests=int(_number(first, "num_requests") or 0),
+        client_side="queued_ts" not in (_text(first, "notes") or ""),
+        is_complete=_text(first, "spec_complete") in (None, "yes"),
+    )
+
+
+def _stages(rows: pd.DataFrame, replayed: bool) -> tuple[Stage, ...]:
+    """Stages from 0 on; the whole run as one where there are none."""
+    parts = rows[rows["stage_index"] >= 0].sort_values("stage_index")
+    if not len(parts):
+        parts = rows.head(1)
+    stages = []
+    for _, row in parts.iterrows():
+        rate, duration = _number(row, "request_rate_rps"), _number(row, "duration_s")
+        if not replayed and (rate is None or rate <= 0 or rate == float("inf")):
+            raise InputError(
+                "no request_rate_rps, requests_file or concurrency says what was asked"
+            )
+        if duration is None and not replayed:
+            count = _number(row, "num_requests")
+            if count is None:
+                raise InputError("neither duration_s nor num_requests is given")
+            duration = count / (rate or 1.0)
+        measured = {name: value for name in METRICS if (value := _number(row, name)) is not None}
+        stages.append(Stage(int(row["stage_index"]), rate or 0.0, duration or 0.0, measured))
+    return tuple(stages)
+
+
+def _engine(row: pd.Series, model: LLM) -> dict[str, Any]:
+    """Engine arguments that the row knows, in vLLM's names."""
+    engine: dict[str, Any] = {
+        "tensor_parallel_size": int(_number(row, "tp") or 1),
+        "pipeline_parallel_size": int(_number(row, "pp") or 1),
+        "enable_expert_parallel": (_number(row, "ep") or 1) > 1 and model.num_experts > 0,
+        "quantization": find_precision(_text(row, "weights_precision")),
+        "kv_cache_dtype": "fp8" if "fp8" in (_text(row, "kv_precision") or "") else "auto",
+        "enable_prefix_caching": (_text(row, "prefix_caching") or "on").lower()
+        not in ("off", "false", "no"),
+    }
+    integers = {
+        "max_num_seqs": "max_num_seqs",
+        "max_num_batched_tokens": "max_num_batched_tokens",
+        "max_model_len": "max_model_len",
+        "block_size": "kv_block_size",
+        "num_gpu_blocks_override": "kv_blocks",
+    }
+    for key, column in integers.items():
+        if (value := _number(row, column)) is not None:
+            engine[key] = int(value)
+    if (share := _number(row, "gpu_memory_utilization")) is not None:
+        engine["gpu_memory_utilization"] = share
+    return engine
+
+
+def _number(row: pd.Series, column: str) -> float | None:
+    """Number in a column, None where there is none ("default", "auto")."""
+    value = pd.to_numeric(row.get(column), errors="coerce")
+    return None if pd.isna(value) else float(value)
+
+
+def _text(row: pd.Series, column: str) -> str | None:
+    value = row.get(column)
+    return None if value is None or pd.isna(value) else str(value).strip()
+
+
+def _leading_int(row: pd.Series, column: str) -> int:
+    """The first number of a text such as "100 (or 45)", 0 if there is none."""
+    words = (_text(row, column) or "").split()
+    return int(float(words[0])) if words and words[0].replace(".", "").isdigit() else 0

@@ -1,0 +1,162 @@
+"""The fit: few coefficients, the same for all GPUs but for small deviations of each.
+
+Least squares on the logarithms of the coefficients, with a robust loss. What a coefficient may be
+at all, and how far one GPU may lie from the others, are priors: a GPU with two measured servers
+moves only as far as they insist, and one with none stays where the others are.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from experiments.calibration_observation import Observation
+from hardware_profiles.calibration import Calibration
+
+__all__ = ["PRIORS", "Coefficients", "Fit", "Prior", "fit"]
+
+Coefficients = dict[str, float]
+Floats = NDArray[np.float64]
+
+
+class Prior(NamedTuple):
+    """What is known of a coefficient before anything is measured."""
+
+    typical: float
+    spread: float
+    """Of the logarithm, for all GPUs together."""
+    gpu_spread: float
+    """Of the logarithm, of one GPU around all."""
+    is_share: bool = False
+    """At most 1."""
+
+
+PRIORS: Mapping[str, Prior] = {
+    "bandwidth_efficiency": Prior(0.9, 0.06, 0.10, True),
+    "kv_bandwidth_efficiency": Prior(0.85, 0.15, 0.20, True),
+    "compute_efficiency": Prior(0.65, 0.15, 0.15, True),
+    "attention_efficiency": Prior(0.4, 0.3, 0.2, True),
+    "expert_compute_efficiency": Prior(0.5, 0.4, 0.3, True),
+    "four_bit_efficiency": Prior(0.7, 0.3, 0.3, True),
+    "link_efficiency": Prior(0.7, 0.3, 0.2, True),
+    "direct_link_efficiency": Prior(0.3, 0.5, 0.4, True),
+    "unoverlapped_share": Prior(0.2, 0.5, 0.3, True),
+    "token_diversity": Prior(0.7, 0.4, 0.1, True),
+    "step_overhead_us": Prior(300.0, 0.5, 0.3),
+    "layer_overhead_us": Prior(40.0, 0.4, 0.3),
+    "moe_layer_overhead_us": Prior(40.0, 0.5, 0.3),
+    "quantized_layer_overhead_us": Prior(8.0, 0.5, 0.3),
+    "collective_overhead_us": Prior(4.0, 0.6, 0.5),
+    "relay_overhead_us": Prior(20.0, 0.3, 0.3),
+    "sequence_overhead_us": Prior(3.0, 0.7, 0.5),
+    "sort_bytes": Prior(650.0, 0.3, 0.4),
+}
+"""Sources: 80-95 % of the bandwidth and 60-75 % of the peak are what tuned kernels reach in vendor
+benchmarks; 20 µs is NCCL's latency for a small message; kernel launches of 2-5 µs, some ten a
+layer. Wide where nothing is known."""
+
+LEAST = 1e-6
+
+
+class Fit(NamedTuple):
+    """Coefficients of each GPU, and of a GPU that was not measured."""
+
+    generic: Coefficients
+    by_gpu: dict[str, Coefficients]
+
+    def of(self, gpu: str, family: str, families: Mapping[str, str]) -> Coefficients:
+        """Coefficients of a GPU: its own, the mean of its family's, or the generic ones.
+
+        Parameters
+        ----------
+        families : family by name of the measured GPUs.
+        """
+        if gpu in self.by_gpu:
+            return self.by_gpu[gpu]
+        return self.of_family(family, families)
+
+    def of_family(self, family: str, families: Mapping[str, str]) -> Coefficients:
+        """Geometric mean of a family's GPUs, drawn to the generic ones as if that were one more."""
+        kin = [c for name, c in self.by_gpu.items() if families[name] == family]
+        together = [*kin, self.generic] if kin else [self.generic]
+        return {
+            name: float(np.exp(np.mean([np.log(c[name]) for c in together])))
+            for name in self.generic
+        }
+
+
+def fit(
+    observations: Sequence[Observation],
+    start: Calibration | None = None,
+    priors: Mapping[str, Prior] = PRIORS,
+) -> Fit:
+    """Fit coefficients to observations.
+
+    Parameters
+    ----------
+    observations : at least one.
+    start : its other fields are used as they are; default the ideal machine.
+    priors : coefficients to fit, with what is known of them.
+    """
+    from scipy.optimize import least_squares
+
+    base = start or Calibration.ideal()
+    names, gpus = list(priors), sorted({o.gpu.name for o in observations})
+    of_gpu = np.array([gpus.index(o.gpu.name) for o in observations])
+    spreads = np.array([[p.spread, p.gpu_spread] for p in priors.values()])
+    typical = np.log([p.typical for p in priors.values()])
+    ceiling = np.array([0.0 if p.is_share else np.inf for p in priors.values()])
+    weights = 1 / np.array([o.sigma for o in observations])
+
+    def coefficients(x: Floats) -> Floats:
+        """Logarithms, one row for all GPUs, then one for each."""
+        table = x.reshape(len(gpus) + 1, len(names))
+        return np.minimum(np.vstack([table[:1], table[0] + table[1:]]), ceiling)
+
+    def logs(table: Floats) -> Floats:
+        """Logarithm of predicted over measured, for coefficients of each GPU."""
+        calibrations = [_calibration(base, names, row) for row in table[1:]]
+        return np.log(
+            [
+                o.predicted_s(calibrations[g]) / o.seconds_per_token
+                for o, g in zip(observations, of_gpu, strict=True)
+            ]
+        )
+
+    def robust(residuals: Floats) -> Floats:
+        """Pseudo-Huber: beyond two sigmas a residual counts less and less."""
+        scale = 2.0
+        return np.sign(residuals) * scale * np.sqrt(2 * (np.sqrt(1 + (residuals / scale) ** 2) - 1))
+
+    def residuals(x: Floats) -> Floats:
+        table = x.reshape(len(gpus) + 1, len(names))
+        prior = np.concatenate(
+            [(table[0] - typical) / spreads[:, 0], (table[1:] / spreads[:, 1]).ravel()]
+        )
+        return np.concatenate([robust(weights * logs(coefficients(x))), prior])
+
+    def jacobian(x: Floats) -> Floats:
+        """By differences in the common coefficients: a GPU's own act like them, on its rows."""
+        here, step = coefficients(x), 1e-4
+        now = robust(weights * logs(here))
+        slopes = np.empty((len(now), len(names)))
+        for k in range(len(names)):
+            moved = here.copy()
+            moved[:, k] -= step  # downwards: a share cannot exceed 1
+            slopes[:, k] = (now - robust(weights * logs(moved))) / step
+        own = [np.where((of_gpu == g)[:, None], slopes, 0.0) for g in range(len(gpus))]
+        steepness = np.concatenate([1 / spreads[:, 0], np.tile(1 / spreads[:, 1], len(gpus))])
+        return np.vstack([np.hstack([slopes, *own]), np.diag(steepness)])
+
+    x0 = np.concatenate([typical, np.zeros(len(gpus) * len(names))])
+    upper = np.concatenate([ceiling + LEAST, np.full(len(gpus) * len(names), np.inf)])
+    found = least_squares(residuals, x0, jac=jacobian, bounds=(-np.inf, upper), x_scale="jac",
+                          xtol=1e-6, ftol=1e-6)  # fmt: skip
+    table = np.exp(coefficients(found.x))
+    rows = [dict(zip(names, map(float, row), strict=True)) for row in table]
+    return Fit(rows[0], dict(zip(gpus, rows[1:], strict=True)))
+
+
+def _calibration(base: Calibration, names: Sequence[str], logs: Floats) -> Calibration:
+    return base.model_copy(update=dict(zip(names, np.exp(logs).tolist(), strict=True)))
