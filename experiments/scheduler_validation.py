@@ -1,8 +1,8 @@
 """Is the simulated scheduler the real one? Step for step against what a real one did.
 
-A line of an oracle file is a scenario, what engine served it, how long steps take as a linear law, and
-what the real scheduler made of it: `OracleScenario` says which keys. The scenario goes through the
-very `simulate` that users call, and every instant and count must agree.
+A line of an oracle file is a scenario, what engine served it, how long steps take as a linear law,
+and what the real scheduler made of it: `OracleScenario` says which keys. The scenario goes through
+the very `simulate` that users call, and every instant and count must agree.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class OracleScenario(Value):
     version: str
     """``vllm-0.15.1``; its first two numbers name the engine's profile."""
     engine: dict[str, Any]
-    """Engine arguments; one that is absent has the scheduler's bare default, so it is synchronous."""
+    """Engine arguments; one that is absent has the scheduler's bare default: synchronous."""
     step_time: StepTimeLaw
     requests: tuple[dict[str, Any], ...]
     """``arrival_s``, ``prompt`` as ``[segment, tokens]`` pairs, ``output_tokens``, ``priority``."""
@@ -139,7 +139,7 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
         with path.open("rb") as raw:
             zipped = raw.read(2) == b"\x1f\x8b"
         with (gzip.open if zipped else open)(path, "rt", encoding="utf-8-sig") as file:
-            for number, line in enumerate(file, start=1):  # noqa: B007
+            for number, line in enumerate(file, start=1):
                 yield number, line
     except FileNotFoundError:
         raise InputError(f"{path}: there is no such file; expected an oracle file") from None

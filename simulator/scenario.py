@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -73,15 +74,14 @@ class Scenario(Value):
     def _cheapest_offer(cls, data: Any) -> Any:
         if isinstance(data, Mapping) and "offer" not in data and "gpu" in data:
             gpu = GPU.parse(data["gpu"])
-            offers = [Offer.named(name) for name in Offer.names()]
-            mine = [o for o in offers if o.gpu == gpu.name and o.mode == "on_demand"]
+            mine = [o for o in _offers() if o.gpu == gpu.name and o.mode == "on_demand"]
             if not mine:
                 raise InputError(
                     f"offer: no on-demand offer for {gpu.name} is on the shelf; "
                     "name one, or write one out with its price, source and date"
                 )
             cheapest = min(mine, key=lambda o: (o.usd_per_gpu_hour, o.name))
-            data["offer"] = cheapest.name  # type: ignore[index]
+            return {**data, "offer": cheapest.name}
         return data
 
     @model_validator(mode="after")
@@ -150,6 +150,12 @@ def step_time_of(scenario: Scenario) -> StepTime:
     """The step-time model of a scenario, bound to its model, GPU and engine."""
     layout = scenario.engine.layout(scenario.model)
     return scenario.step_time.bind(scenario.model, scenario.gpu, layout)
+
+
+@cache
+def _offers() -> tuple[Offer, ...]:
+    """All offers on the shelf."""
+    return tuple(Offer.named(name) for name in Offer.names())
 
 
 def _set(data: dict[str, Any], dotted: str, value: object) -> None:

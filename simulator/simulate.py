@@ -24,7 +24,11 @@ __all__ = ["simulate"]
 
 
 def simulate(
-    scenario: Scenario, trace: Trace | None = None, progress: Progress | None = None
+    scenario: Scenario,
+    trace: Trace | None = None,
+    progress: Progress | None = None,
+    *,
+    step_by_step: bool = False,
 ) -> Result:
     """Serve the scenario's traffic, to the last token of the last request.
 
@@ -33,6 +37,8 @@ def simulate(
     scenario : everything the run depends on.
     trace : requests to serve instead of those of ``scenario.traffic``.
     progress : called now and then with the share of the requests that have arrived.
+    step_by_step : make every step an event of its own. Slower, and the tables say the same; only
+        ``steps`` has a row for each step instead of one for each run of equal ones.
 
     Returns
     -------
@@ -56,8 +62,9 @@ def simulate(
     requests = RequestLog(len(trace))
     loads = [0] * scenario.replicas
     logs = [ReplicaLog(number, requests) for number in range(scenario.replicas)]
+    longest = 1 if step_by_step else None
     replicas = [
-        Replica(clock, Scheduler(config, log.journal), Stopwatch(step_time), log, loads)
+        Replica(clock, Scheduler(config, log.journal), Stopwatch(step_time, longest), log, loads)
         for log in logs
     ]
     cluster = Cluster(clock, replicas, loads, scenario.router, stream(scenario.seed, "router"))

@@ -1,7 +1,9 @@
 """Requests written out one by one, with named prompt segments, turned into columns."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from hardware_profiles.errors import InputError
 from workloads import segments as ragged
@@ -29,7 +31,7 @@ def columns_of(requests: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
         [
             [(_number(name, numbers, len(rows)), _whole(length, place)) for name, length in prompt]
             for place, row in enumerate(rows)
-            for prompt in [row.get("prompt", [[("alone", place), row.get("prompt_tokens")]])]
+            for prompt in [_segments(row, place)]
         ]
     )
     return {
@@ -43,6 +45,20 @@ def columns_of(requests: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
+def _segments(row: Mapping[str, Any], place: int) -> Sequence[tuple[Any, Any]]:
+    """The prompt as pairs of segment and length; one of a single unnamed segment is alone."""
+    prompt = row.get("prompt", [(("alone", place), row.get("prompt_tokens"))])
+    pairs = isinstance(prompt, list | tuple) and all(
+        isinstance(pair, list | tuple) and len(pair) == 2 for pair in prompt
+    )
+    if not pairs:
+        raise InputError(
+            f"request {place}: prompt: expected [segment, tokens] pairs, found {prompt!r}"
+        )
+    found: Sequence[tuple[Any, Any]] = prompt
+    return found
+
+
 def _number(name: Any, numbers: dict[Any, int], rows: int) -> int:
     """Whole number that stands for a segment's name; outputs count down from -1."""
     if isinstance(name, str) and name.startswith("out:"):
@@ -54,7 +70,8 @@ def _number(name: Any, numbers: dict[Any, int], rows: int) -> int:
 
 
 def _whole(length: Any, place: int) -> int:
-    if isinstance(length, bool) or length is None or int(length) != length or length < 0:
+    number = isinstance(length, int | float | np.integer) and not isinstance(length, bool)
+    if not number or length < 0 or length != length // 1:
         raise InputError(f"request {place}: expected a whole number of tokens, found {length!r}")
     return int(length)
 

@@ -18,12 +18,16 @@ LONG_RUN = 96
 
 
 class Stopwatch:
-    """Reads a step-time model, and remembers its lines for decode-only batches."""
+    """Reads a step-time model, and remembers its lines for decode-only batches.
 
-    def __init__(self, model: StepTime) -> None:
+    ``longest`` bounds the runs; None lets them grow with what the last ones lasted.
+    """
+
+    def __init__(self, model: StepTime, longest: int | None = None) -> None:
         self._model = model
         self._lines: dict[int, DecodeLine] = {}
-        self._longest = 16
+        self._adapts = longest is None
+        self._longest = longest or 16
 
     def starts(self, batch: Batch, start_s: float) -> list[float]:
         """When each step of the batch starts, and at the end, when the last one ends.
@@ -66,7 +70,7 @@ class Stopwatch:
 
     def ran(self, batch: Batch, steps: int) -> None:
         """Of the batch so many steps came to pass: the next run is not added up much further."""
-        if batch.num_steps > 1:
+        if batch.num_steps > 1 and self._adapts:
             self._longest = 2 * steps + 16
 
     @staticmethod
