@@ -9,7 +9,7 @@ import numpy as np
 from hardware_profiles.errors import InputError
 from simulator.clock import Clock
 from simulator.engine.replica import Replica
-from simulator.engine.scheduler import Scheduler
+from simulator.engine.speculative import make_scheduler
 from simulator.engine.stopwatch import Stopwatch
 from simulator.fleet.cluster import Cluster, Progress
 from simulator.record.recorder import ReplicaLog, RequestLog
@@ -64,7 +64,13 @@ def simulate(
     logs = [ReplicaLog(number, requests) for number in range(scenario.replicas)]
     longest = 1 if step_by_step else None
     replicas = [
-        Replica(clock, Scheduler(config, log.journal), Stopwatch(step_time, longest), log, loads)
+        Replica(
+            clock,
+            make_scheduler(config, log.journal, stream(scenario.seed, f"drafts {log.number}")),
+            Stopwatch(step_time, longest),
+            log,
+            loads,
+        )
         for log in logs
     ]
     cluster = Cluster(clock, replicas, loads, scenario.router, stream(scenario.seed, "router"))

@@ -31,6 +31,11 @@ class SchedulerConfig:
     adaptive_long_prefill_threshold: bool = False
     """0.32: the long-prefill threshold is lifted to the budget divided by the requests."""
 
+    num_speculative_tokens: int = 0
+    """Draft tokens of a request that are verified in one step; 0 is no speculation."""
+    acceptance_rate: float = 0.0
+    """Chance that a draft token is accepted, given that those before it were."""
+
     @property
     def watermark_blocks(self) -> int:
         """Blocks that stay free when a request is admitted beside others."""

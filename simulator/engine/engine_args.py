@@ -161,5 +161,9 @@ class EngineArgs(Value):
 
     def scheduler_config(self, num_gpu_blocks: int) -> SchedulerConfig:
         """What the scheduler goes by; the arguments must be resolved."""
-        names = SchedulerConfig.__dataclass_fields__.keys() - {"num_gpu_blocks"}
-        return SchedulerConfig(num_gpu_blocks, **{name: getattr(self, name) for name in names})
+        names = SchedulerConfig.__dataclass_fields__.keys() & type(self).model_fields.keys()
+        arguments = {name: getattr(self, name) for name in names}
+        if self.speculative_config is not None:
+            arguments["num_speculative_tokens"] = self.speculative_config.num_speculative_tokens
+            arguments["acceptance_rate"] = self.speculative_config.acceptance_rate
+        return SchedulerConfig(num_gpu_blocks, **arguments)

@@ -28,6 +28,7 @@ class Request:
         "finish_step",
         "generated",
         "holding",
+        "in_flight",
         "in_group",
         "index",
         "is_private",
@@ -40,6 +41,7 @@ class Request:
         "priority",
         "prompt_tokens",
         "running",
+        "slots",
         "stay_from",
     )
 
@@ -79,6 +81,10 @@ class Request:
         self.named_blocks = 0
         self.is_private = False
         """True once preempted: from then on all its blocks are named, for itself alone."""
+        self.in_flight = 0
+        """With speculation: tokens that have been computed and have not come back."""
+        self.slots = 0
+        """With speculation: tokens that the blocks it holds have room for."""
         self.preemptions = 0
         self.cached_tokens = -1
 

@@ -129,12 +129,15 @@ class Roster:
         else:
             self.behind.remove(victim)
             findable = victim.computed + scheduled
+        self._put_back(victim, victim.computed + scheduled, findable)
+
+    def _put_back(self, victim: Request, slots: int, findable: int) -> None:
         del self.running[victim]
         victim.running = False
         victim.decoding = False
         self.cache.keep_private(victim)
-        self.cache.release(victim, victim.computed + scheduled, findable)
-        victim.computed = 0
+        self.cache.release(victim, slots, findable)
+        victim.computed = victim.slots = 0
         victim.preemptions += 1
         self.preempted = True
         self.waiting.put_back(victim)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from simulator.engine.batch import Batch
 from simulator.engine.config import SchedulerConfig
-from simulator.engine.journal import Journal
 from simulator.engine.prefix_cache import NO_HIT
 from simulator.engine.request import Request
 from simulator.engine.roster import Roster
@@ -18,9 +17,9 @@ class Scheduler:
     or, where order decides more, `_serve_in_order` does what vLLM does request by request.
     """
 
-    def __init__(self, config: SchedulerConfig, journal: Journal) -> None:
+    def __init__(self, config: SchedulerConfig, roster: Roster) -> None:
         self.config = config
-        self.roster = Roster(config, journal)
+        self.roster = roster
         self.pool = self.roster.pool
         self.cache = self.roster.cache
         self.waiting = self.roster.waiting
@@ -134,10 +133,10 @@ class Scheduler:
             if tokens == 0:
                 break
             budget -= tokens
-            plan.append((request, tokens, self._blocks(request.computed, tokens)))
+            plan.append((request, tokens, self._blocks(request, request.computed, tokens)))
         return plan
 
-    def _blocks(self, computed: int, tokens: int) -> int:
+    def _blocks(self, request: Request, computed: int, tokens: int) -> int:
         """Blocks that ``tokens`` more take when the slots of ``computed`` are there."""
         size = self.config.block_size
         return -(-(computed + tokens) // size) - -(-computed // size)
@@ -171,7 +170,7 @@ class Scheduler:
             if not request.running or budget == 0:
                 break
             tokens = min(budget, self._capped(request.known - request.computed, alone=alone))
-            blocks = self._blocks(request.computed, tokens)
+            blocks = self._blocks(request, request.computed, tokens)
             while blocks > pool.free and request.running:
                 roster.preempt(next(reversed(self.running)), 0)
             if request.running:
@@ -189,15 +188,12 @@ class Scheduler:
         scheduled: dict[Request, int] = {}
         while at < len(running) and budget > 0:
             request = running[at]
-            if request.in_group:
-                tokens, before = 1, step + request.offset
-            elif request.finish_step >= 0:  # its last token is on its way
+            tokens = min(budget, self._due(request, alone=alone))
+            if tokens == 0:  # its last token is on its way
                 at += 1
                 continue
-            else:
-                before = request.computed
-                tokens = min(budget, self._capped(request.known - before, alone=alone))
-            blocks = self._blocks(before, tokens)
+            before = step + request.offset if request.in_group else request.computed
+            blocks = self._blocks(request, before, tokens)
             while blocks > pool.free and request.running:
                 victim = self.waiting.victim(running)
                 running.remove(victim)
@@ -220,6 +216,14 @@ class Scheduler:
             if not request.in_group:
                 roster.compute(request, tokens, batch)
         return budget
+
+    def _due(self, request: Request, *, alone: bool) -> int:
+        """Tokens that a running request would compute if the budget were endless."""
+        if request.in_group:
+            return 1
+        if request.finish_step >= 0:
+            return 0
+        return self._capped(request.known - request.computed, alone=alone)
 
     # -- then the queue ----------------------------------------------------------------------------
 

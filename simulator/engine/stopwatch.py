@@ -36,7 +36,7 @@ class Stopwatch:
         beyond what the last runs lasted: most are cut by an arrival, and what lies behind it would
         be added up in vain.
         """
-        if batch.prefill_seqs:
+        if batch.prefill_tokens:
             work = StepWork(
                 batch.prefill_tokens,
                 batch.prefill_seqs,
