@@ -1,7 +1,7 @@
 """What every arrival process can do: draw instants, and know its own mean rate."""
 
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, ClassVar, Self
 
 import numpy as np
 from numpy.random import Generator
@@ -23,6 +23,23 @@ MOST_REQUESTS = 200_000_000
 
 class Process(Value):
     """Instants at which requests (or sessions) begin."""
+
+    closed: ClassVar[bool] = False
+    """Whether requests wait for answers instead of the clock."""
+
+    def scaled(self, factor: float) -> Self:
+        """The same process with every rate so many times as high; its clock times stay."""
+        rates = {
+            name for name in type(self).model_fields if name.endswith(("rate_per_s", "rates_per_s"))
+        }
+        changed = {
+            name: tuple(rate * factor for rate in value)
+            if isinstance(value, tuple)
+            else value * factor
+            for name in rates
+            for value in [getattr(self, name)]
+        }
+        return self.model_copy(update=changed)
 
     def sample(
         self, rng: Generator, num_requests: int | None = None, horizon_s: float | None = None
@@ -46,7 +63,7 @@ class Process(Value):
         return self._points(rng, num_requests, horizon_s)
 
     def mean_rate(self, horizon_s: float | None = None) -> float:
-        """Requests per second over ``[0, horizon_s)``, in the long run where none is given."""
+        """Requests per second over ``[0, horizon_s)``; in the long run where none is given."""
         raise NotImplementedError
 
     def gap_cv(self) -> float | None:

@@ -2,20 +2,23 @@
 
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from numpy.random import Generator
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from hardware_profiles.errors import InputError
 from hardware_profiles.value import Value
 from workloads.arrivals import Arrivals
+from workloads.clients import Client
 from workloads.columns import MAX_TOKENS
+from workloads.joint import JointLengths
 from workloads.lengths import Lengths
 from workloads.process import Positive, Seconds
-from workloads.segments import Ints, Segments, offsets_of
-from workloads.sessions import Sessions, grown_prompts
+from workloads.prompt_text import said_in
+from workloads.segments import Ints, offsets_of
+from workloads.sessions import Sessions, grown_prompts, laid_out
 from workloads.shared_text import Documents, SharedPrefixes
 from workloads.trace import Trace
 
@@ -25,8 +28,9 @@ __all__ = ["Synthetic"]
 class Synthetic(Value):
     """Requests drawn from distributions; the same generator gives the same bytes.
 
-    Each ingredient draws from a stream of its own, so that changing one (longer answers, say)
-    leaves the others (the instants of arrival) as they were.
+    Lengths are given apart (`prompt_tokens`, `output_tokens`) or as pairs (`joint_lengths`). Each
+    ingredient draws from a stream of its own, so that changing one (longer answers, say) leaves the
+    others (the instants of arrival) as they were.
     """
 
     kind: Literal["synthetic"] = "synthetic"
@@ -38,9 +42,11 @@ class Synthetic(Value):
 
     arrivals: Arrivals
     """When requests arrive; with `sessions`, when conversations begin."""
-    prompt_tokens: Lengths
+    prompt_tokens: Lengths | None = None
     """What is new in a prompt; shared text and earlier turns come on top."""
-    output_tokens: Lengths
+    output_tokens: Lengths | None = None
+    joint_lengths: JointLengths | None = None
+    """Both together, in place of the two above."""
     length_correlation: Annotated[float, Field(ge=-1, le=1)] = 0.0
     """Correlation of the ranks of new prompt text and answer (Gaussian copula)."""
     shared_prefixes: SharedPrefixes | None = None
@@ -48,10 +54,19 @@ class Synthetic(Value):
     sessions: Sessions | None = None
     priority: int = 0
     tenant: str | None = None
+    client: Client | None = None
+    """What those who ask do while they wait; without it they wait for ever."""
     num_requests: Annotated[int, Field(ge=1)] | None = None
     """Stop after so many requests."""
     duration_s: Positive | None = None
     """Stop after so long."""
+
+    @model_validator(mode="after")
+    def _lengths_once(self) -> Self:
+        apart = (self.prompt_tokens is not None, self.output_tokens is not None)
+        if apart != ((True, True) if self.joint_lengths is None else (False, False)):
+            raise InputError("give prompt_tokens and output_tokens, or joint_lengths")
+        return self
 
     def sample(self, rng: Generator, horizon_s: float | None, base_dir: Path = Path()) -> Trace:
         """Draw the requests that arrive before `horizon_s` and within the recipe's own limits.
@@ -61,6 +76,18 @@ class Synthetic(Value):
         InputError
             If there is no limit at all, or no request falls within the limits.
         """
+        trace = self.draw(rng, horizon_s, base_dir)
+        if trace is None:
+            raise InputError(
+                f"traffic {self.name!r}: no request falls within its limits; expected a higher "
+                f"rate, a longer duration or a larger max_prompt_tokens"
+            )
+        return trace
+
+    def draw(
+        self, rng: Generator, horizon_s: float | None, base_dir: Path = Path()
+    ) -> Trace | None:
+        """As `sample`, but None when no request falls within the limits."""
         when, what, texts, talk = rng.spawn(4)
         limits = [limit for limit in (horizon_s, self.duration_s) if limit is not None]
         end = min(limits) if limits else None
@@ -68,32 +95,52 @@ class Synthetic(Value):
         turns = self._turns(talk, len(starts), base_dir)
         session = np.repeat(np.arange(len(starts)), turns)
         new, output = self._lengths(what, len(session), base_dir)
-        arrival, follows, delay = self._arrivals(talk, starts, turns, output)
-        segments = self._prompts(texts, session, turns, new, output, base_dir)
-        prompt = new if segments is None else segments.row_tokens()
+        order = laid_out(self.arrivals, self.sessions, talk, starts, turns, output)
+        segments = None
+        if self.shared_prefixes or self.documents or self.sessions:
+            said = said_in(texts, session, new, self.shared_prefixes, self.documents, base_dir)
+            first = np.repeat(offsets_of(turns)[:-1], turns)
+            segments = grown_prompts(first, said, output)
         trace = Trace.from_columns(
-            arrival,
-            prompt,
+            order.arrival_s,
+            new if segments is None else segments.row_tokens(),
             output,
             priority=np.full(len(session), self.priority),
             tenant=None if self.tenant is None else np.full(len(session), self.tenant, object),
             session=None if self.sessions is None else session,
-            follows=follows,
-            delay_s=delay,
+            follows=order.follows,
+            delay_s=order.delay_s,
             segments=segments,
             meta=self._meta(),
-            closed_loop=self.sessions is not None and self.sessions.closed_loop,
+            closed_loop=order.closed_loop,
+            max_concurrency=order.max_concurrency,
         )
-        return self._within(trace, end)
+        trace = self._within(trace, end)
+        if not len(trace):
+            return None
+        return trace if self.client is None else trace.sent_by(self.client)
+
+    def mean_requests(self, base_dir: Path = Path()) -> float:
+        """Requests that come of one arrival: the turns of a conversation."""
+        return 1.0 if self.sessions is None else self.sessions.turns.mean_tokens(base_dir)
 
     def _turns(self, rng: Generator, number: int, base_dir: Path) -> Ints:
         if self.sessions is None:
             return np.ones(number, dtype=np.int64)
-        return self.sessions.turns.sample(rng, number, base_dir)
+        turns = self.sessions.turns.sample(rng, number, base_dir)
+        if self.arrivals.closed and self.num_requests is not None:
+            # All begin at once, so which come first is not known: the list ends where it is full.
+            before = offsets_of(turns)[:-1]
+            turns = np.clip(self.num_requests - before, 0, turns)
+        return turns
 
     def _lengths(self, rng: Generator, number: int, base_dir: Path) -> tuple[Ints, Ints]:
         """New prompt tokens and output tokens of each request."""
         for_prompt, for_output, for_ranks = rng.spawn(3)
+        if self.joint_lengths is not None:
+            return self.joint_lengths.sample(for_prompt, number, base_dir)
+        assert self.prompt_tokens is not None
+        assert self.output_tokens is not None
         prompt = self.prompt_tokens.sample(for_prompt, number, base_dir)
         output = self.output_tokens.sample(for_output, number, base_dir)
         if self.length_correlation:
@@ -104,52 +151,6 @@ class Synthetic(Value):
             prompt, output = _in_ranks_of(first, prompt), _in_ranks_of(wanted, output)
         return prompt, output
 
-    def _arrivals(
-        self, rng: Generator, starts: Seconds, turns: Ints, output: Ints
-    ) -> tuple[Seconds, Ints | None, Seconds | None]:
-        """Instant of each request, the row it follows, and the pause before it."""
-        if self.sessions is None:
-            return starts, None, None
-        pauses = self.sessions.pauses(rng, len(output))
-        elapsed = np.cumsum(pauses + self.sessions.answer_times(output))
-        elapsed = np.concatenate(([0.0], elapsed))[: len(output)]
-        first_row = np.repeat(offsets_of(turns)[:-1], turns)
-        rows = np.arange(len(output))
-        later = rows > first_row
-        delay = np.where(later, np.concatenate(([0.0], pauses))[: len(output)], 0.0)
-        instants = np.repeat(starts, turns)
-        if not self.sessions.closed_loop:
-            instants += elapsed - elapsed[first_row]
-        return instants, np.where(later, rows - 1, -1), delay
-
-    def _prompts(
-        self, rng: Generator, session: Ints, turns: Ints, new: Ints, output: Ints, base_dir: Path
-    ) -> Segments | None:
-        """Segments of each prompt, or None when no text is shared by anybody."""
-        if self.shared_prefixes is None and self.documents is None and self.sessions is None:
-            return None
-        rows = len(session)
-        first_row = np.repeat(offsets_of(turns)[:-1], turns)
-        parts: list[tuple[Ints, Ints]] = []
-        texts = 0
-        if self.shared_prefixes is not None:
-            lengths = self.shared_prefixes.tokens.sample(rng, self.shared_prefixes.number, base_dir)
-            which = self.shared_prefixes.choose(rng, len(turns))[session]
-            which = np.where(np.arange(rows) == first_row, which, -1)
-            parts.append((which[:, None], np.where(which < 0, 0, lengths[which])[:, None]))
-            texts += self.shared_prefixes.number
-        if self.documents is not None:
-            lengths = self.documents.tokens.sample(rng, self.documents.number, base_dir)
-            quoted = self.documents.choose(rng, rows)
-            parts.append((quoted + texts, lengths[quoted]))
-            texts += self.documents.number
-        parts.append((np.arange(texts, texts + rows)[:, None], new[:, None]))
-        ids = np.concatenate([part[0] for part in parts], axis=1)
-        tokens = np.concatenate([part[1] for part in parts], axis=1)
-        there = tokens > 0
-        said = Segments(offsets_of(there.sum(axis=1)), ids[there], tokens[there])
-        return grown_prompts(first_row, said, output)
-
     def _within(self, trace: Trace, end: float | None) -> Trace:
         """Only what lies within the limits; what was cut is in the notes."""
         keep = np.ones(len(trace), dtype=np.bool_)
@@ -159,21 +160,16 @@ class Synthetic(Value):
         if end is not None:
             keep &= trace.arrival_s < end
         rows = np.flatnonzero(keep)[: self.num_requests]
-        if not len(rows):
-            raise InputError(
-                f"traffic {self.name!r}: no request falls within its limits; expected a higher "
-                f"rate, a longer duration or a larger max_prompt_tokens"
-            )
         if len(rows) == len(trace):
             return trace
-        cut = int(too_long[: rows[-1]].sum())
+        cut = int(too_long[: rows[-1]].sum()) if len(rows) else 0
         return trace.take(rows, **({"turns_beyond_max_prompt_tokens": cut} if cut else {}))
 
     def _meta(self) -> dict[str, Any]:
         meta: dict[str, Any] = {"source": self.name, "format": "synthetic"}
         if self.source:
             meta["modelled_on"] = self.source
-        if self.sessions is not None:
+        if self.sessions is not None and not self.arrivals.closed:
             meta["assumed"] = self.sessions.assumption()
         return meta
 

@@ -177,6 +177,27 @@ class Trace:
             **optional,
         )
 
+    def with_(self, *, segments: Segments | None = None, **meta: Any) -> "Trace":
+        """The same requests with this prompt identity; `meta` is added to the notes."""
+        table = segments or self.segments
+        return replace(
+            self,
+            segment_offsets=None if table is None else table.offsets,
+            segment_ids=None if table is None else table.ids,
+            segment_lengths=None if table is None else table.lengths,
+            meta={**self.meta, **meta},
+        )
+
+    def belonging_to(self, tenant: str, priority: int | None = None) -> "Trace":
+        """The same requests as one tenant's, all with this priority if one is given."""
+        whose = np.full(len(self), tenant, dtype=object)
+        first = self.priority if priority is None else np.full(len(self), priority)
+        return replace(self, tenant=whose, priority=first)
+
+    def sent_by(self, client: Client) -> "Trace":
+        """The same requests, all sent by clients of one kind."""
+        return replace(self, client=np.zeros(len(self), dtype=np.int64), clients=(client,))
+
     def window(self, start_s: float = 0.0, duration_s: float | None = None) -> "Trace":
         """Requests that arrive in ``[start_s, start_s + duration_s)``; `start_s` is the new 0."""
         end = np.inf if duration_s is None else start_s + duration_s

@@ -5,7 +5,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from hardware_profiles.errors import InputError
-from workloads.lengths import Empirical, Fixed, Lengths, Lognormal, Uniform
+from workloads.lengths import Empirical, Fixed, Lengths, Lognormal, Mixture, Uniform, Zipf
 
 EVERY = [
     Fixed(tokens=128),
@@ -15,6 +15,16 @@ EVERY = [
     Lognormal(median=200, sigma=0.8),
     Empirical(values=(10, 100, 1000)),
     Empirical(values=(10, 100, 1000), weights=(5, 3, 2)),
+    Zipf(exponent=1.2, min=4, max=5000),
+    Zipf(exponent=0, min=1, max=9),
+    Mixture.parse(
+        {
+            "parts": [
+                {"weight": 3, "lengths": 100},
+                {"weight": 1, "lengths": {"kind": "lognormal", "mean": 900, "cv": 0.5}},
+            ]
+        }
+    ),
 ]
 
 
@@ -60,6 +70,18 @@ def test_an_empirical_draws_in_proportion_to_its_weights(rng):
     drawn = Empirical(values=(10, 100, 1000), weights=(5, 3, 2)).sample(rng, 100_000)
     shares = [(drawn == value).mean() for value in (10, 100, 1000)]
     assert shares == pytest.approx([0.5, 0.3, 0.2], abs=0.01)
+
+
+def test_zipf_lengths_fall_off_by_their_exponent(rng):
+    drawn = Zipf(exponent=2, min=10, max=10_000).sample(rng, 400_000)
+    assert (drawn == 10).sum() / (drawn == 20).sum() == pytest.approx(4, rel=0.05)
+
+
+def test_a_mixture_has_as_many_humps_as_parts(rng):
+    parts = [{"weight": 2, "lengths": 50}, {"weight": 1, "lengths": 800}]
+    drawn = Mixture.parse({"parts": parts}).sample(rng, 30_000)
+    assert set(drawn.tolist()) == {50, 800}
+    assert (drawn == 50).mean() == pytest.approx(2 / 3, abs=0.01)
 
 
 def test_an_empirical_can_be_read_from_a_file(tmp_path, rng):
@@ -114,6 +136,11 @@ def test_a_bare_number_is_a_fixed_length():
         {"kind": "empirical", "values": [1, 2], "weights": [0, 0]},
         {"kind": "empirical", "values": [1], "path": "x"},
         {"kind": "normal", "mean": 3},
+        {"kind": "zipf", "exponent": -1, "max": 5},
+        {"kind": "zipf", "exponent": 1, "min": 9, "max": 5},
+        {"kind": "mixture", "parts": []},
+        {"kind": "mixture", "parts": [{"weight": 0, "lengths": 5}]},
+        {"kind": "mixture", "parts": [{"weight": 1, "lengths": 0}]},
     ],
 )
 def test_impossible_lengths_are_refused(wrong):

@@ -156,7 +156,17 @@ def test_a_conversation_ends_before_its_prompt_grows_too_long():
 
 
 def test_every_entry_of_the_shelf_says_what_it_is_modelled_on():
-    assert {"steady-chat", "bursty-consumer", "private-enterprise"} <= set(names())
+    assert {
+        "steady-chat",
+        "steady-enterprise",
+        "bursty-consumer",
+        "private-enterprise",
+        "coding-assistant",
+        "rag",
+        "summarisation-batch",
+        "reasoning",
+        "agent",
+    } <= set(names())
     for name in names():
         entry = named(name)
         assert entry.name == name
@@ -200,6 +210,11 @@ def test_an_unknown_name_is_told_which_there_are():
         {"documents": {"number": 0, "tokens": 5}},
         {"sessions": {"turns": 0}},
         {"kind": "synthetik"},
+        {"output_tokens": None},
+        {"joint_lengths": {"pairs": [[1, 1]]}},
+        {"prompt_tokens": None, "output_tokens": None, "joint_lengths": {}},
+        {"client": {"max_retries": 3}},
+        {"client": {"cancel_share": 0.5}},
     ],
 )
 def test_impossible_traffic_is_refused(changes):
@@ -249,6 +264,54 @@ def test_a_missing_file_is_named(azure):
         Replay(path="nowhere.csv").sample(seeded(), None, azure)
 
 
-def test_traffic_is_one_of_two_kinds():
+def test_assumed_prefixes_are_part_of_the_prompts_and_said_to_be_assumed(azure):
+    shared = {"number": 2, "tokens": 150, "share": 0.5}
+    trace = Replay(path="azure.csv", assume_prefixes=shared).sample(seeded(), None, azure)
+    assert trace.prompt_tokens.tolist() == [100, 200, 300, 400]
+    assert "50% of requests begin with one of 2" in trace.meta["assumed_identity"]
+    entries = np.diff(trace.segment_offsets)
+    assert set(entries.tolist()) == {1, 2}
+    for row in np.flatnonzero(entries == 2):
+        ids, lengths = prompt(trace, row)
+        assert ids[0] in (0, 1)
+        assert lengths[0] == min(150, sum(lengths) - 1)
+
+
+def test_identity_is_not_assumed_over_what_a_trace_says(azure):
+    from pathlib import Path
+
+    samples = Path(__file__).parent / "samples"
+    with pytest.raises(InputError, match="this trace says itself which prompts share text"):
+        Replay(path="mooncake.jsonl", assume_prefixes={"tokens": 5}).sample(seeded(), None, samples)
+
+
+def test_lengths_may_be_given_as_pairs():
+    trace = traffic(
+        prompt_tokens=None,
+        output_tokens=None,
+        joint_lengths={"pairs": [[10, 1], [2000, 500]], "weights": [3, 1]},
+        num_requests=20_000,
+    ).sample(seeded(), None)
+    pairs = set(zip(trace.prompt_tokens.tolist(), trace.output_tokens.tolist(), strict=True))
+    assert pairs == {(10, 1), (2000, 500)}
+    assert (trace.prompt_tokens == 10).mean() == pytest.approx(0.75, abs=0.01)
+
+
+def test_lengths_may_be_drawn_as_pairs_from_a_trace(azure):
+    joint = {"path": "azure.csv", "limit": 3}
+    trace = traffic(
+        prompt_tokens=None, output_tokens=None, joint_lengths=joint, num_requests=100
+    ).sample(seeded(), None, azure)
+    pairs = set(zip(trace.prompt_tokens.tolist(), trace.output_tokens.tolist(), strict=True))
+    assert pairs == {(100, 10), (200, 20), (300, 30)}
+
+
+def test_a_client_travels_with_its_requests():
+    trace = traffic(client={"timeout_s": 5, "max_retries": 1}).sample(seeded(), 10)
+    assert set(trace.client.tolist()) == {0}
+    assert trace.clients[0].timeout_s == 5
+
+
+def test_traffic_is_one_of_some_kinds():
     assert isinstance(TypeAdapter(Traffic).validate_python(PLAIN), Synthetic)
     assert isinstance(TypeAdapter(Traffic).validate_python({"kind": "trace", "path": "x"}), Replay)

@@ -1,0 +1,33 @@
+"""The shelf of named traffic: one YAML file each, with what it is modelled on."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from hardware_profiles.errors import InputError, did_you_mean
+from hardware_profiles.profile import load_yaml
+
+__all__ = ["SHELF", "from_shelf", "names"]
+
+SHELF = Path(__file__).parent / "traffic"
+
+
+def names() -> tuple[str, ...]:
+    """Traffic on the shelf, in alphabetical order."""
+    return tuple(sorted(path.stem for path in SHELF.glob("*.yaml")))
+
+
+def from_shelf(data: Any) -> Any:
+    """The entry that a name stands for, or ``{like: name, key: value}`` with keys changed."""
+    if isinstance(data, Mapping) and isinstance(data.get("like"), str):
+        base = from_shelf(data["like"])
+        changes = {key: value for key, value in data.items() if key != "like"}
+        if not changes:
+            return base
+        changed = f"{base.get('source', '')}; changed here: {', '.join(sorted(changes))}"
+        return {**base, "source": changed, **changes}
+    if not isinstance(data, str):
+        return data
+    if data not in names():
+        raise InputError(f"no traffic is called {data!r}; {did_you_mean(data, names())}")
+    return load_yaml(SHELF / f"{data}.yaml")
