@@ -37,12 +37,13 @@ def attribute(result: Result) -> pd.DataFrame:
     * prefill_gpu_s : computing prompt tokens for the first time, attention to cached ones apart.
     * cached_gpu_s : attention of computed prompt tokens to those that came from the cache.
     * recompute_gpu_s : computing again what a preemption threw away.
-    * decode_gpu_s : one token a step.
+    * decode_gpu_s : one token a step, and the draft tokens verified with it.
     """
     runs = Runs.of(result.steps)
     shares = step_shares(result, runs)
     done = work(result, runs)
-    chunks, stays = np.flatnonzero(~done.is_stay), np.flatnonzero(done.is_stay)
+    chunks, stays = np.flatnonzero(~done.is_stay & ~done.is_draft), np.flatnonzero(done.is_stay)
+    drafts = np.flatnonzero(done.is_draft)
     seconds = np.zeros((len(COLUMNS), len(done.request)))
     seconds[:3, chunks] = _chunk_seconds(result, runs, shares, done, chunks)
     seconds[3, stays] = stay_seconds(
@@ -53,6 +54,7 @@ def attribute(result: Result) -> pd.DataFrame:
         done.last_serial[stays],
         result.decodes["context"].to_numpy()[done.row[stays]],
     )
+    seconds[3, drafts] = _token_seconds(result, runs, shares, done, drafts)
     gpus = result.replicas.set_index("replica")["gpus"].reindex(done.replica).to_numpy()
     n = len(result.requests)
     columns = {
@@ -95,12 +97,25 @@ def _chunk_seconds(
     tokens, context = chunk["tokens"].to_numpy(), chunk["context"].to_numpy()
     run = runs.row(done.first_serial[which])
     per_pair = shares.per_prefill_pair_s[run]
-    pairs = tokens * context + tokens * (tokens + 1) / 2.0
-    whole = shares.per_seq_s[run] + shares.per_prefill_token_s[run] * tokens + per_pair * pairs
+    whole = shares.per_seq_s[run] + _token_seconds(result, runs, shares, done, which)
     again = whole * (done.recomputed[which] / tokens)
     to_cache = per_pair * tokens * np.minimum(_cached_before(done, chunk, which), context)
     to_cache = np.minimum(to_cache, whole - again)
     return whole - again - to_cache, to_cache, again
+
+
+def _token_seconds(
+    result: Result, runs: Runs, shares: StepShares, done: Work, which: NDArray[np.int64]
+) -> Floats:
+    """Time of the tokens and the attention pairs of each chunk. [s]"""
+    chunk = result.chunks.iloc[done.row[which]]
+    tokens, context = chunk["tokens"].to_numpy(), chunk["context"].to_numpy()
+    run = runs.row(done.first_serial[which])
+    pairs = tokens * context + tokens * (tokens + 1) / 2.0
+    seconds: Floats = (
+        shares.per_prefill_token_s[run] * tokens + shares.per_prefill_pair_s[run] * pairs
+    )
+    return seconds
 
 
 def _cached_before(done: Work, chunk: pd.DataFrame, which: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -59,7 +59,8 @@ def itl(result: Result) -> Distribution:
     """Time between two tokens of a request, each pair of tokens counted once. [s]
 
     A sequence that decodes in a step waits that step out; one that was preempted or passed over
-    waits longer, and those waits are the table of `gaps`.
+    waits longer, and those waits are the table of `gaps`. Tokens of an accepted draft come together
+    and count as one.
     """
     runs = Runs.of(result.steps)
     done = work(result, runs)
@@ -82,7 +83,7 @@ class Throughput(NamedTuple):
     requests_per_s: float
     """Completed requests. [1/s]"""
     prompt_tokens_per_s: float
-    """Prompt tokens computed, repeated ones too; without those found in the cache. [tokens/s]"""
+    """Prompt tokens computed, repeated ones and drafts too, cached ones not. [tokens/s]"""
     output_tokens_per_s: float
     """Output tokens given. [tokens/s]"""
 

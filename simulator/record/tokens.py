@@ -25,12 +25,16 @@ class Work(NamedTuple):
 
     request: Ints
     is_stay: Bools
+    is_draft: Bools
+    """A chunk beside a stay in the same step: draft tokens that are verified with it."""
     replica: Ints
     first_serial: Ints
     """Fleet-wide number of its first step."""
     last_serial: Ints
     tokens_given: Ints
-    """Output tokens it gave: one a step of a stay; one for a chunk that catches up, else none."""
+    """Times it gave output: one a step of a stay, one for a chunk that catches up, else none.
+
+    Of draft tokens it is not recorded how many were accepted; they come with the stay's own."""
     recomputed: Ints
     """Tokens whose KV this request had computed before and lost. [tokens]"""
     row: Ints
@@ -57,20 +61,23 @@ def work(result: Result, runs: Runs) -> Work:
     row = np.concatenate([np.arange(len(chunks)), np.arange(len(decodes))])
     is_stay = np.arange(len(row)) >= len(chunks)
     first = runs.serial(both["replica"], both["first"])
-    order = np.lexsort((runs.start_of(first), both["request"]))
+    order = np.lexsort((~is_stay, runs.start_of(first), both["request"]))
     request, context, is_stay = both["request"][order], both["context"][order], is_stay[order]
     first, row = first[order], row[order]
     last = first + (both["last"] - both["first"])[order]
     stay_steps = last - first + 1
     computed = stay_steps.copy()
     computed[~is_stay] = chunks["tokens"].to_numpy()[row[~is_stay]]
-    end = context + computed
+    is_draft = np.zeros(len(row), dtype=bool)
+    is_draft[1:] = (request[1:] == request[:-1]) & (first[1:] == first[:-1])
+    end = np.where(is_draft, 0, context + computed)
     before = _highest_before(request, end)
     prompt = result.requests["prompt_tokens"].to_numpy()[request]
     catches_up = end > np.maximum(before, prompt - 1)
     return Work(
         request=request,
         is_stay=is_stay,
+        is_draft=is_draft,
         replica=both["replica"][order],
         first_serial=first,
         last_serial=last,
