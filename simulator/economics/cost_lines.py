@@ -40,7 +40,7 @@ def gpu_rent_down(result: Result) -> float:
 def gpu_rent_rounding(result: Result) -> float:
     """Rest of each started billing quantum, at the hourly price. [USD]"""
     held = result.replicas["gpus"] * _held_s(result)
-    unused = paid_gpu_seconds(result) - float(held.sum())
+    unused = max(0.0, paid_gpu_seconds(result) - float(held.sum()))
     return unused * _price(result)
 
 
