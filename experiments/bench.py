@@ -1,71 +1,138 @@
-"""How fast the simulator is: simulated steps, requests and hours for each second of ours.
+"""How fast the simulator is on its standard workloads.
 
-Question. What does a run cost on this machine?
-What is varied. The load: a fleet with time to spare, and one replica that is always full.
-What is held. Model, GPU, lengths, seed. The best of three runs counts: the others had to wait.
-What we found. `make bench` says it, for the machine it runs on.
+Question. How many requests does a second of ours simulate, and in how much memory?
+What is varied. Length, rate, fleet, shared prefixes, memory pressure: `bench_workloads`.
+What is held. Model, GPU, law of step times, seed. Each run has a fresh process; imports and making
+the trace are left out, finding shared prefixes and writing the result's tables are in.
+What we found. `make bench` says it, for the machine it runs on: medians of several runs.
 """
 
-import time
-from pathlib import Path
-from typing import Any, NamedTuple
+from __future__ import annotations
 
+import json
+import resource
+import subprocess
+import sys
+from argparse import ArgumentParser
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+import simpy
 from rich.console import Console
 from rich.table import Table
 
-from simulator import Scenario, simulate
+from experiments.bench_workloads import WORKLOADS
+from simulator.simulate import simulate
 
-__all__ = ["Speed", "measure"]
+__all__ = ["bare_event_s", "main", "measure"]
 
-SCENARIO = Path(__file__).parent / "scenarios" / "chat-8b.yaml"
-LOADS: dict[str, dict[str, Any]] = {
-    "an hour of chat, 2 x H100": {},
-    "the same on one L4, full": {"gpu": "l4", "offer": "aws-l4-on-demand", "replicas": 1},
-    "ten times the chat, 8 x H100": {
-        "traffic.arrivals": {"kind": "poisson", "rate_per_s": 55},
-        "replicas": 8,
-    },
-}
-REPEATS = 3
+TIMEOUTS = 200_000
+OUT = Path("build") / "bench.json"
 
 
-class Speed(NamedTuple):
-    """One load, and how long it took."""
+def bare_event_s(timeouts: int = TIMEOUTS) -> float:
+    """Seconds that a plain SimPy process needs for one timeout."""
+    env = simpy.Environment()
 
-    requests: int
-    steps: int
-    simulated_s: float
-    seconds: float
+    def wait() -> Any:
+        for _ in range(timeouts):
+            yield env.timeout(1)
+
+    env.process(wait())
+    start = perf_counter()
+    env.run()
+    return (perf_counter() - start) / timeouts
 
 
-def measure(scenario: Scenario, repeats: int = REPEATS) -> Speed:
-    """Simulate a scenario so many times and keep the fastest.
+def measure(name: str) -> dict[str, float | str]:
+    """Run one workload once, in this process."""
+    workload = WORKLOADS[name]
+    trace, scenario = workload.make_trace(), workload.scenario(name)
+    start = perf_counter()
+    result = simulate(scenario, trace)
+    wall_s = perf_counter() - start
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {
+        "workload": name,
+        "requests": len(trace),
+        "wall_s": wall_s,
+        "requests_per_s": len(trace) / wall_s,
+        "steps": int(result.steps["num_steps"].sum()),
+        "events": len(result.steps),
+        "preemptions": int(result.requests["preemptions"].sum()),
+        "peak_mb": peak_mb,
+        "simpy_event_multiple": wall_s / len(trace) / bare_event_s(),
+    }
 
-    The trace is drawn beforehand: what is timed is the run itself.
-    """
-    trace = scenario.trace()
-    times = []
+
+def in_fresh_processes(name: str, repeats: int) -> dict[str, Any]:
+    """Median of several runs, each in a process of its own."""
+    command = [sys.executable, "-m", "experiments.bench", "--one", name]
+    runs = []
     for _ in range(repeats):
-        begin = time.perf_counter()
-        result = simulate(scenario, trace)
-        times.append(time.perf_counter() - begin)
-    steps = int(result.steps["num_steps"].sum())
-    return Speed(len(trace), steps, float(result.horizon_s), min(times))
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        runs.append(json.loads(done.stdout))
+    middle = {
+        key: median(run[key] for run in runs) if isinstance(value, float) else value
+        for key, value in runs[0].items()
+    }
+    walls = [run["wall_s"] for run in runs]
+    return {**middle, "wall_s_min": min(walls), "wall_s_max": max(walls), "runs": repeats}
 
 
-def main() -> None:
-    """Print a table with a row for each load."""
-    table = Table(title="best of three", title_justify="left", header_style="bold")
-    titles = ("seconds", "requests/s", "steps/s", "times real time")
-    for title in ("", *titles):
-        table.add_column(title, justify="right" if title else "left", no_wrap=True)
-    for name, changes in LOADS.items():
-        speed = measure(Scenario.from_file(SCENARIO, changes))
-        rates = (speed.requests, speed.steps, speed.simulated_s)
+def as_table(rows: Sequence[dict[str, Any]]) -> Table:
+    """The figures as somebody would read them."""
+    table = Table(title="medians; x SimPy: a request costs as much as so many bare SimPy timeouts")
+    for heading in (
+        "workload", "requests", "wall s", "(min – max)", "requests/s", "engine steps",
+        "steps/s", "peak MB", "x SimPy",
+    ):  # fmt: skip
+        table.add_column(heading, justify="left" if heading == "workload" else "right")
+    for row in rows:
         table.add_row(
-            name, f"{speed.seconds:.2f}", *(f"{rate / speed.seconds:,.0f}" for rate in rates)
+            row["workload"],
+            f"{row['requests']:,}",
+            f"{row['wall_s']:.2f}",
+            f"{row['wall_s_min']:.2f} – {row['wall_s_max']:.2f}",
+            f"{row['requests_per_s']:,.0f}",
+            f"{row['steps']:,}",
+            f"{row['steps'] / row['wall_s']:,.0f}",
+            f"{row['peak_mb']:,.0f}",
+            f"{row['simpy_event_multiple']:.0f}",
         )
-    Console(width=100).print(table)
+    return table
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the workloads, print the table, write ``build/bench.json``."""
+    parser = ArgumentParser(prog="make bench", description="How fast the simulator is.")
+    parser.add_argument("names", nargs="*", help="workloads to run; all if none is named")
+    parser.add_argument("--repeats", type=int, default=3, help="runs of each; W3 and W8 one less")
+    parser.add_argument("--one", help="run this workload here and print its figures as JSON")
+    parser.add_argument("--out", type=Path, default=OUT)
+    given = parser.parse_args(arguments)
+    if given.one:
+        print(json.dumps(measure(given.one)))
+        return
+    if unknown := set(given.names) - set(WORKLOADS):
+        parser.error(f"no workload {sorted(unknown)[0]!r}; there are {', '.join(WORKLOADS)}")
+    rows: list[dict[str, Any]] = []
+    console = Console()
+    for name in given.names or WORKLOADS:
+        needs = WORKLOADS[name].needs
+        if needs is not None and not needs.exists():
+            console.print(f"{name} NOT MEASURED: no {needs.name} beside the repository")
+            continue
+        repeats = max(1, given.repeats - (name in ("W3", "W8")))
+        rows.append(in_fresh_processes(name, repeats))
+        console.print(f"{name}: {rows[-1]['requests_per_s']:,.0f} requests/s", highlight=False)
+    given.out.parent.mkdir(parents=True, exist_ok=True)
+    given.out.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+    console.print(as_table(rows))
+    console.print(f"figures are in {given.out}")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,9 @@ requests share, and only those blocks need a name: what a single request ever as
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import count
 
 import numpy as np
 
@@ -41,6 +43,7 @@ class _Edge:
             self.start + at,
             self.children,
         )
+        rest.requests = self.requests
         self.length = at
         self.children = {(rest.segment, rest.offset): rest}
 
@@ -76,11 +79,8 @@ def shared_paths(trace: Trace, block_size: int) -> list[Path]:
     root = _Edge(0, 0, 0, 0)
     for chain in chains:
         _insert(root, chain)
-    names: list[_Edge] = []
-    for chain in chains:
-        for edge in _walk(root, chain):
-            edge.requests += 1
-    return [_path(root, chain, block_size, names) for chain in chains]
+    numbers = count()
+    return [_path(root, chain, block_size, numbers) for chain in chains]
 
 
 def _chains(segments: Segments, outputs: Ints) -> list[Chain]:
@@ -106,6 +106,7 @@ def _chains(segments: Segments, outputs: Ints) -> list[Chain]:
 
 
 def _insert(root: _Edge, chain: Chain) -> None:
+    """Lay the chain into the tree; edges are split where it leaves them, and count it."""
     edge = root
     start = 0
     for segment, length in chain:
@@ -117,24 +118,26 @@ def _insert(root: _Edge, chain: Chain) -> None:
                 edge.children[segment, offset] = child
             elif child.length > length - offset:
                 child.split(length - offset)
+            child.requests += 1
             offset += child.length
             start += child.length
             edge = child
 
 
-def _walk(root: _Edge, chain: Chain) -> list[_Edge]:
+def _shared_edges(root: _Edge, chain: Chain) -> Iterator[_Edge]:
+    """The edges of the chain, as long as others pass them too."""
     edge = root
-    edges = []
     for segment, length in chain:
         offset = 0
         while offset < length:
             edge = edge.children[segment, offset]
-            edges.append(edge)
+            if edge.requests < 2:
+                return
+            yield edge
             offset += edge.length
-    return edges
 
 
-def _path(root: _Edge, chain: Chain, block_size: int, names: list[_Edge]) -> Path:
+def _path(root: _Edge, chain: Chain, block_size: int, numbers: Iterator[int]) -> Path:
     """Runs of blocks shared with others; edges that the same requests pass are one node.
 
     A block belongs to the edge that holds its last token, for two chains share a block when they
@@ -144,9 +147,7 @@ def _path(root: _Edge, chain: Chain, block_size: int, names: list[_Edge]) -> Pat
     path: list[tuple[int, int]] = []
     before: _Edge | None = None
     end = 0
-    for edge in _walk(root, chain):
-        if edge.requests < 2:
-            break
+    for edge in _shared_edges(root, chain):
         block_end = (edge.start + edge.length) // block_size
         if block_end == end:
             continue
@@ -160,8 +161,7 @@ def _path(root: _Edge, chain: Chain, block_size: int, names: list[_Edge]) -> Pat
             path[-1] = (edge.node, end)
         else:
             if edge.node < 0:
-                edge.node = len(names)
-                names.append(edge)
+                edge.node = next(numbers)
             path.append((edge.node, end))
         before = edge
     return tuple(path)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from array import array
 
+import numpy as np
+
 
 class Journal:
     """Growing columns of one replica: prompt chunks, and stays in the decode group."""
@@ -27,3 +29,12 @@ class Journal:
     def stay(self, request: int, first_step: int, last_step: int, context: int) -> None:
         """One token of the request in each of the steps, the first after ``context`` others."""
         self.stays.extend((request, first_step, last_step, context))
+
+    def cut(self, step: int) -> None:
+        """Steps from ``step`` on were composed and never ran: nothing was computed in them."""
+        chunks = np.array(self.chunks, dtype=np.int64).reshape(-1, len(self.CHUNK))
+        stays = np.array(self.stays, dtype=np.int64).reshape(-1, len(self.STAY))
+        stays = stays[stays[:, 1] < step]
+        stays[:, 2] = np.minimum(stays[:, 2], step - 1)
+        self.chunks = array("q", chunks[chunks[:, 1] < step].tobytes())
+        self.stays = array("q", stays.tobytes())

@@ -97,9 +97,9 @@ class Roster:
         last = step + request.output_tokens - request.generated - 1
         request.decoding = True
         request.stay_from = stay_from
+        request.findable_floor = after
         self.group.finish_at(request, last)
         if last > step:
-            request.findable_floor = after
             self.group.join(request, after - step - 1)
             if request.path:
                 self.cache.watch(request)
@@ -188,6 +188,46 @@ class Roster:
             self.cache.finish(request)
             request.generated = request.output_tokens
         return finished
+
+    def abort(self, request: Request) -> None:
+        """Nobody waits for the request any more: between two steps it leaves, wherever it is.
+
+        Its blocks keep their hashes while they can. A token in flight is dropped when it comes.
+        """
+        if not request.running:
+            self.waiting.remove(request)
+        else:
+            findable = request.computed
+            if request.in_group:
+                self.group.leave(request, self.step)
+                self._end_stay(request, self.step - 1)
+            elif request.finish_step < 0:
+                self.behind.remove(request)
+            if request.finish_step >= 0:
+                back = request.computed - self.tokens_in_flight
+                findable = max(request.findable_floor, back)
+            del self.running[request]
+            request.running = False
+            self.cache.release(request, request.computed, findable)
+        if request in self.finishing:
+            self.finishing.remove(request)
+
+    def wreck(self, first_lost: int, first_unfinished: int) -> list[Request]:
+        """The engine has died: all its requests, and what they had until then.
+
+        Steps from ``first_lost`` on were never begun, those from ``first_unfinished`` on not ended.
+        Blocks and hashes are gone with the GPU's memory; this roster is of no more use.
+        """
+        for request in self.running:
+            if request.in_group:
+                first, offset = request.stay_from, request.offset
+                if first_lost > first:
+                    self.journal.stay(request.index, first, first_lost - 1, first + offset)
+                request.generated = first_unfinished + offset - request.prompt_tokens + 1
+            elif request.finish_step >= 0:
+                request.generated = request.output_tokens - 1
+        self.journal.cut(first_lost)
+        return [*self.running, *self.waiting]
 
     def _catch_up(self, writer: Request, reader: Request) -> None:
         """Register the blocks that ``writer`` has generated before ``reader`` has its turn."""

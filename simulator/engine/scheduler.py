@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import is_
+
 from simulator.engine.batch import Batch
 from simulator.engine.config import SchedulerConfig
 from simulator.engine.prefix_cache import NO_HIT
@@ -28,6 +30,8 @@ class Scheduler:
         self.behind = self.roster.behind
         self.add = self.waiting.add
         self.commit = self.roster.commit
+        self.abort = self.roster.abort
+        self.wreck = self.roster.wreck
 
     @property
     def preempted(self) -> bool:
@@ -43,7 +47,7 @@ class Scheduler:
         """Compose the next step, or a run of equal steps; None if there is nothing to compute."""
         roster, group, pool = self.roster, self.group, self.pool
         step = roster.step
-        if roster.tokens_in_flight:
+        if roster.tokens_in_flight and group.finishes and group.finishes[0][0] < step:
             roster.retire(step - 1)
         batch = Batch(step, group.size, group.size * step + group.sum_offsets)
         roster.preempted = False
@@ -87,7 +91,7 @@ class Scheduler:
             pool.take(blocks)
             return budget
         wants = self._wants()
-        if sum(wants) > budget and not self._behind_come_last():
+        if not self._behind_come_last() and sum(wants) > budget:
             return self._serve_in_order(batch)
         plan = self._plan(wants, budget)
         needed = blocks + sum(more for _, _, more in plan)
@@ -144,7 +148,7 @@ class Scheduler:
     def _behind_come_last(self) -> bool:
         """Whether those behind were admitted last, so that the group is served before them."""
         latest = reversed(self.running)
-        return all(request is next(latest) for request in reversed(self.behind))
+        return all(map(is_, reversed(self.behind), latest))
 
     def _serve_till_blocks_last(self, batch: Batch) -> int:
         """The running pass when blocks run out, first come first served, those behind at the end.

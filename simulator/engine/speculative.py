@@ -80,6 +80,18 @@ class SpeculativeRoster(Roster):
         slots = max(victim.slots, victim.computed + scheduled)
         self._put_back(victim, slots, victim.findable_floor)
 
+    def abort(self, request: Request) -> None:
+        """Nobody waits for the request any more: it leaves, and so do its drafts."""
+        self._flights = deque(flight for flight in self._flights if flight.request is not request)
+        if not (request.running and request.decoding):
+            super().abort(request)
+            return
+        del self.running[request]
+        self.behind.remove(request)
+        request.running = False
+        slots = max(request.slots, request.computed)
+        self.cache.release(request, slots, request.findable_floor)
+
     def retire(self, last_step: int) -> None:
         """Nobody knows beforehand which step will be a request's last."""
 

@@ -59,12 +59,13 @@ class Stopwatch:
             return self._on_the_floor(batch, start_s, line)
         if steps == 1:
             return [start_s, start_s + first]
-        contexts = range(context, context + steps * seqs, seqs)
+        end = context + steps * seqs
         if steps < LONG_RUN:
+            contexts = range(context, end, seqs)
             return list(accumulate([constant + slope * c for c in contexts], initial=start_s))
         seconds = np.empty(steps + 1)
         seconds[0] = start_s
-        seconds[1:] = constant + slope * np.asarray(contexts, dtype=np.float64)
+        seconds[1:] = constant + slope * np.arange(context, end, seqs, dtype=np.float64)
         starts: list[float] = np.add.accumulate(seconds).tolist()
         return starts
 

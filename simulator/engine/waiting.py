@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from heapq import heapify, heappop, heappush
 
 from simulator.engine.request import Request
@@ -24,6 +25,9 @@ class FirstComeFirstServed:
 
     def __len__(self) -> int:
         return len(self._queue)
+
+    def __iter__(self) -> Iterator[Request]:
+        return iter(self._queue)
 
     @staticmethod
     def victim(running: list[Request]) -> Request:
@@ -58,6 +62,9 @@ class ByPriority:
 
     def __len__(self) -> int:
         return len(self._heap)
+
+    def __iter__(self) -> Iterator[Request]:
+        return (entry[-1] for entry in sorted(self._heap, key=lambda entry: entry[:3]))
 
     @staticmethod
     def victim(running: list[Request]) -> Request:
