@@ -2,26 +2,31 @@
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from workloads.trace import Trace
 
 __all__ = ["block_names"]
 
 
-def block_names(trace: Trace, block_tokens: int) -> Iterator[list[int]]:
+def block_names(
+    trace: Trace, block_tokens: int, *, with_output: bool = False
+) -> Iterator[list[int]]:
     """For each request, one small number a block of its prompt, the last one possibly part filled.
 
     A name stands for its block and all before it, as Mooncake's hashes do; numbers are given as
-    they first appear.
+    they first appear. With `with_output` the answer's blocks follow those of the prompt.
 
     >>> same = [["a", 600], ["b", 8]], [["a", 600], ["c", 8]]
     >>> rows = [{"arrival_s": 0, "prompt": prompt, "output_tokens": 1} for prompt in same]
     >>> list(block_names(Trace.from_requests(rows), 512))
     [[0, 1], [0, 2]]
     """
+    output = trace.output_tokens if with_output else np.zeros(len(trace), dtype=np.int64)
     segments = trace.segments
     if segments is None:
         base = 0
-        for tokens in trace.prompt_tokens.tolist():
+        for tokens in (trace.prompt_tokens + output).tolist():
             count = -(-tokens // block_tokens)
             yield list(range(base, base + count))
             base += count
@@ -29,11 +34,12 @@ def block_names(trace: Trace, block_tokens: int) -> Iterator[list[int]]:
     numbers: dict[tuple[int, ...], int] = {}
     ids, lengths = segments.ids.tolist(), segments.lengths.tolist()
     ends = segments.offsets.tolist()
-    for row in range(len(trace)):
-        pieces = zip(
-            ids[ends[row] : ends[row + 1]], lengths[ends[row] : ends[row + 1]], strict=True
-        )
-        yield _named(list(pieces), block_tokens, numbers)
+    for row, answer in enumerate(output.tolist()):
+        here = slice(ends[row], ends[row + 1])
+        pieces = list(zip(ids[here], lengths[here], strict=True))
+        if answer:
+            pieces.append((-1 - row, answer))
+        yield _named(pieces, block_tokens, numbers)
 
 
 def _named(

@@ -25,7 +25,7 @@ def assume_prefixes(trace: Trace, prefixes: SharedPrefixes, rng: Generator) -> T
     if trace.segments is not None:
         raise InputError("assume_prefixes: this trace says itself which prompts share text")
     lengths, which = rng.spawn(2)
-    length = prefixes.tokens.sample(lengths, prefixes.number)
+    length = prefixes.lengths(lengths)
     text = prefixes.choose(which, len(trace))
     shared = np.where(text < 0, 0, np.minimum(length[text], trace.prompt_tokens - 1))
     own = np.arange(prefixes.number, prefixes.number + len(trace))

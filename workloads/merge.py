@@ -1,6 +1,7 @@
 """Several traces on one clock."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from workloads.clients import Client
 from workloads.segments import Ints, Segments
 from workloads.trace import Trace
 
-__all__ = ["merge"]
+__all__ = ["merge", "stitch"]
 
 
 def merge(traces: Iterable[Trace], meta: Mapping[str, Any] | None = None) -> Trace:
@@ -46,6 +47,27 @@ def merge(traces: Iterable[Trace], meta: Mapping[str, Any] | None = None) -> Tra
         delay_s=_column(parts, "delay_s", 0.0),
         client=_clients(parts)[0],
     )
+
+
+def stitch(pieces: Iterable[Trace]) -> Trace:
+    """Pieces of one trace, as `workloads.formats.stream` yields them, as a whole again.
+
+    Unlike in `merge`, equal segments are the same text.
+    """
+    parts = list(pieces)
+    if len(parts) == 1:
+        return parts[0]
+    whole = merge(parts, parts[-1].meta if parts else None)
+    if whole.segments is None:
+        return replace(whole, session=_column(parts, "session", -1))
+    ends = np.cumsum([len(part) for part in parts])
+    tables = [
+        own._replace(ids=np.where(own.ids < 0, own.ids - (end - len(part)), own.ids))
+        for part, end in zip(parts, ends.tolist(), strict=True)
+        for own in [_segments(part)]
+    ]
+    whole = replace(whole, session=_column(parts, "session", -1))
+    return whole.with_(segments=ragged.stacked(tables))
 
 
 def _segments(trace: Trace) -> Segments:

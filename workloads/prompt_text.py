@@ -31,7 +31,7 @@ def said_in(
     parts: list[tuple[Ints, Ints]] = []
     texts = 0
     if prefixes is not None:
-        lengths = prefixes.tokens.sample(rng, prefixes.number, base_dir)
+        lengths = prefixes.lengths(rng, base_dir)
         talks = int(session.max(initial=-1)) + 1
         first = np.diff(session, prepend=-1) > 0
         which = np.where(first, prefixes.choose(rng, talks)[session], -1)
