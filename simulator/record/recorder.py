@@ -94,6 +94,51 @@ class ReplicaLog:
             )
         )
 
+    def torn(self, batch: Batch, ended: int, start_s: float, now_s: float) -> None:
+        """The engine died in the batch's step after the ``ended`` ones; its time was paid."""
+        self._steps.extend(
+            (
+                batch.first_step + ended,
+                1,
+                start_s,
+                now_s,
+                now_s - start_s,
+                batch.prefill_tokens,
+                batch.prefill_seqs,
+                batch.prefill_context,
+                batch.prefill_pairs,
+                batch.decode_seqs,
+                batch.decode_context + ended * batch.decode_seqs,
+                batch.kv_blocks,
+                batch.running,
+                batch.waiting,
+            )
+        )
+
+    def tear(self, launch_s: float, now_s: float) -> bool:
+        """The engine died in the last step on record, which began at ``launch_s``.
+
+        Returns whether that step had begun at all; if not, it is struck off.
+        """
+        row = dict(zip(STEP_COLUMNS, self._steps[-len(STEP_COLUMNS) :], strict=True))
+        if now_s >= row["end_s"]:
+            return True
+        del self._steps[-len(STEP_COLUMNS) :]
+        whole = row["num_steps"] - 1
+        if whole:
+            self._steps.extend({**row, "num_steps": whole, "end_s": launch_s}.values())
+        if now_s > launch_s:
+            last = {
+                "first_step": row["first_step"] + whole,
+                "num_steps": 1,
+                "start_s": launch_s,
+                "end_s": now_s,
+                "first_step_s": now_s - launch_s,
+                "decode_context": row["decode_context"] + whole * row["decode_seqs"],
+            }
+            self._steps.extend({**row, **last}.values())
+        return now_s > launch_s
+
     def admitted(self, requests: Sequence[Request], now_s: float) -> None:
         """Requests were taken from the queue for the first time."""
         log = self.requests
