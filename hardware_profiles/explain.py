@@ -24,7 +24,8 @@ def explain(
     model : the class being read, so that a misspelt key can be told its nearest neighbour.
     """
     details = error.errors(include_url=False)
-    first = details[0]
+    # A misspelt key is often a missing one too; the misspelling says more.
+    first = next((d for d in details if d["type"] == "extra_forbidden"), details[0])
     place, key = _locate(data, first["loc"], missing=first["type"] == "missing")
     message = _message(dict(first), key, model)
     more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""

@@ -73,7 +73,10 @@ class Scenario(Value):
     @classmethod
     def _cheapest_offer(cls, data: Any) -> Any:
         if isinstance(data, Mapping) and "offer" not in data and "gpu" in data:
-            gpu = GPU.parse(data["gpu"])
+            try:
+                gpu = GPU.parse(data["gpu"])
+            except InputError:
+                return data  # the field itself says it, with its line
             mine = [o for o in _offers() if o.gpu == gpu.name and o.mode == "on_demand"]
             if not mine:
                 raise InputError(
