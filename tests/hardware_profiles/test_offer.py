@@ -43,6 +43,11 @@ def test_the_price_of_an_aws_p5_is_the_one_since_june_2025() -> None:
         ({"usd_per_gpu_hour": "cheap"}, "usd_per_gpu_hour: .*found 'cheap'"),
         ({"mode": "on-demand"}, "mode: input should be 'on_demand'"),
         ({"billing_quantum_s": 0}, "billing_quantum_s: input should be greater than 0"),
+        ({"usd_per_gpu_hour": 4000}, "usd_per_gpu_hour: .*less than or equal to 1000"),
+        ({"upfront_share": 0.5}, "upfront_share: needs term_months"),
+        ({"reclaims_per_hour": 1}, "reclaims_per_hour: only spot is reclaimed"),
+        ({"currency": "EUR"}, "currency: EUR and USD cannot be added up"),
+        ({"checked": "2999-01-01"}, "lies in the future"),
     ],
 )
 def test_a_bad_offer_is_told_what_is_wrong(changes: dict[str, object], message: str) -> None:
@@ -55,3 +60,14 @@ def test_a_node_is_wired_as_its_gpus_are(name: str) -> None:
     node = Node.named(name)
     assert node.gpu_link == node.gpu.link
     assert node.network.bytes_per_s < node.gpu_link.bytes_per_s
+
+
+def test_an_offer_whose_sources_disagree_is_marked() -> None:
+    assert Offer.named("aws-h100-sxm-on-demand").sources_disagree
+    assert not Offer.named("nebius-h100-sxm-on-demand").sources_disagree
+
+
+def test_a_worker_kept_on_is_cheaper_by_the_second() -> None:
+    flex = [o for o in map(Offer.named, SHELF) if o.mode == "serverless"]
+    assert flex
+    assert all((o.usd_per_active_gpu_hour or 0) < o.usd_per_gpu_hour for o in flex)

@@ -14,7 +14,6 @@ from tests.support.toy_run import Toy, scenario, toy_run
 
 seeds = st.integers(0, 1000)
 few = settings(max_examples=25)
-CENT = 0.01
 
 
 def priced(toy: Toy, usd_per_gpu_hour: float = 3.6, quantum_s: float = 1.0) -> Bill:
@@ -23,7 +22,7 @@ def priced(toy: Toy, usd_per_gpu_hour: float = 3.6, quantum_s: float = 1.0) -> B
 
 
 @few
-@given(seeds, st.floats(0.01, 1e6), st.sampled_from([1.0, 60.0, 3600.0]))
+@given(seeds, st.floats(0.01, 1e3), st.sampled_from([1.0, 60.0, 3600.0]))
 def test_the_bill_is_the_hours_held_at_the_hourly_price(
     seed: int, price: float, quantum_s: float
 ) -> None:
@@ -38,14 +37,13 @@ def test_the_bill_is_the_hours_held_at_the_hourly_price(
 @given(seeds)
 def test_input_and_output_at_their_prices_are_the_whole_bill(seed: int) -> None:
     toy = toy_run(seed, requests=30, horizon=6.0)
-    # A price at which a cent is a small part of the bill.
-    found = priced(toy, usd_per_gpu_hour=1e5)
+    found = priced(toy, usd_per_gpu_hour=1e3)
     served = found.requests[found.requests["usd"] > 0]
     usd = (
         found.usd_per_million_input_tokens * served["prompt_tokens"].sum()
         + found.usd_per_million_output_tokens * served["generated_tokens"].sum()
     ) / 1e6
-    assert usd == pytest.approx(found.usd_total, abs=CENT)
+    assert usd == pytest.approx(found.usd_total, rel=1e-9)
 
 
 @few
