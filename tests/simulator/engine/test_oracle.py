@@ -116,7 +116,7 @@ def with_request(**changes: Any) -> str:
         (json.dumps({**recorded(), "version": "vllm-9.9.1"}), "vllm-9.9"),
         (json.dumps({**recorded(), "engine": {"max_num_sqs": 3}}), "max_num_sqs"),
         (json.dumps({**recorded(), "requests": []}), "0 requests"),
-        (json.dumps(recorded()).replace('"steps"', '"stepps"'), "expected.steps"),
+        (json.dumps(recorded()).replace('"steps"', '"stepps"'), "expected.stepps"),
         (with_request(output_tokens=-1), "output_tokens"),
         (with_request(arrival_s=float("nan")), "arrival_s"),
         (with_request(prompt=[["s", "many"]]), "request 1"),
