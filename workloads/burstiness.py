@@ -23,14 +23,14 @@ LOCAL_S = 600
 """Within a stretch of this length the rate is taken to be steady, whatever it does in a day."""
 MIN_WINDOWS = 5
 """Fewer windows than this say nothing of a variance."""
-EVEN, BURSTY, DRIFTING, PEAKED = 0.75, 1.25, 5.0, 2.0
+EVEN, BURSTY, DRIFTING, PEAKED, BATCHED = 0.75, 1.25, 5.0, 2.0, 0.2
 
 
 class Verdict(NamedTuple):
     """What to call the arrivals, and why."""
 
     word: str
-    """``even``, ``steady``, ``drifting`` or ``bursty``."""
+    """``even``, ``steady``, ``drifting``, ``bursty`` or ``batched``."""
     reason: str
 
 
@@ -44,6 +44,8 @@ class Arrivals:
     """Number, sum and sum of squares of the gaps that end in each stretch of `LOCAL_S`."""
     blocks: dict[int, NDArray[np.float64]] = field(default_factory=dict)
     """Number, sum and sum of squares of so many gaps together."""
+    same_instant: int = 0
+    """Requests that arrive at the very instant of the one before."""
     first_s: float = np.nan
     last_s: float = np.nan
     _open: dict[int, Seconds] = field(default_factory=dict)
@@ -63,6 +65,7 @@ class Arrivals:
         else:
             gaps, ends = np.diff(arrival_s, prepend=self.last_s), arrival_s
         self.last_s = float(arrival_s[-1])
+        self.same_instant += int((gaps == 0).sum())
         self._add_local(gaps, ends)
         self._add_blocks(gaps)
         if len(gaps):
@@ -152,6 +155,14 @@ class Arrivals:
         table = self.dispersion().set_index("window_s").dispersion
         minutes = self.counts(60)
         peak = minutes.max() / minutes.mean() if len(minutes) >= MIN_WINDOWS else np.nan
+        together = self.same_instant / max(int(self.per_second.sum()) - 1, 1)
+        if together >= BATCHED:
+            return Verdict(
+                "batched",
+                f"{together:.0%} of requests come at the very instant of the one before: the "
+                f"trace's clock ticks slowly or clients send batches; over minutes counts are "
+                f"{table[60]:.1f} times as dispersed as Poisson",
+            )
         if local >= BURSTY:
             return Verdict(
                 "bursty",

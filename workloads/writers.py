@@ -16,7 +16,7 @@ from workloads.formats import mooncake
 from workloads.formats.parquet import META_KEY, SEGMENT_COLUMNS
 from workloads.trace import Trace
 
-__all__ = ["FORMATS", "lost_in", "write"]
+__all__ = ["FORMATS", "format_of", "lost_in", "write"]
 
 _CHUNK = 1 << 16
 EPOCH = datetime(2024, 1, 1, tzinfo=UTC)
@@ -39,12 +39,7 @@ def write(trace: Trace, path: Path | str, format: str | None = None) -> None:
         For an unknown format, or a trace that cannot be told in it.
     """
     path = Path(path)
-    suffix = Path(path.stem if path.suffix == ".gz" else path.name).suffix
-    format = format or _BY_SUFFIX.get(suffix, "")
-    if format not in FORMATS:
-        raise InputError(
-            f"{path}: cannot write the format {format or suffix!r}; {did_you_mean(format, FORMATS)}"
-        )
+    format = format_of(path, format)
     part = path.with_name(f".{path.name}.part")
     try:
         FORMATS[format](trace, part, path.suffix == ".gz")
@@ -53,6 +48,23 @@ def write(trace: Trace, path: Path | str, format: str | None = None) -> None:
         raise InputError(f"{path}: cannot be written: {error.strerror or error}") from None
     finally:
         part.unlink(missing_ok=True)
+
+
+def format_of(path: Path, format: str | None = None) -> str:
+    """Format a file is written in, by its suffix when none is given.
+
+    Raises
+    ------
+    InputError
+        If there is no such format.
+    """
+    suffix = Path(path.stem if path.suffix == ".gz" else path.name).suffix
+    found = format or _BY_SUFFIX.get(suffix, "")
+    if found not in FORMATS:
+        raise InputError(
+            f"{path}: cannot write the format {found or suffix!r}; {did_you_mean(found, FORMATS)}"
+        )
+    return found
 
 
 def lost_in(trace: Trace, format: str) -> list[str]:

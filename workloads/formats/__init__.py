@@ -98,18 +98,18 @@ def stream(
     """The same rows piece by piece, for files larger than memory; all pieces are on one clock.
 
     Segments of the same id are the same text in all pieces. Only the last piece's ``meta`` has the
-    final count of skipped rows.
+    final count of skipped rows. A format whose rows are in no order comes in one piece.
 
     Raises
     ------
     InputError
-        As `read`; also for a file whose rows are in no order, which can only be read whole.
+        As `read`.
     """
     ledger = Ledger(Path(path), skip_bad_rows, columns=dict(columns or {}))
     name, batches = _open(ledger, format)
-    if not ledger.in_order:
-        raise ledger.fail(f"{name} files are in no order of time; this one can only be read whole")
     first = next(batches)
+    if not ledger.in_order:
+        first, batches = join([first, *batches]), iter(())
     origin = _origin(first)
     for batch in chain([first], batches):
         yield _trace(batch, origin, ledger, name)

@@ -1,0 +1,148 @@
+"""What the commands of `servecast traffic` do: read, compute, tell, write."""
+
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import numpy as np
+import yaml
+from rich.console import Console
+
+from experiments.progress import watched
+from experiments.store import write_whole
+from experiments.traffic_source import recipe_of, trace_of
+from experiments.traffic_telling import tell_fit, tell_notes, tell_profile
+from hardware_profiles.errors import InputError, did_you_mean
+from simulator.record.store import whole_folder
+from simulator.rng import stream
+from workloads.edit import anonymise, loop, thin
+from workloads.fit import fit
+from workloads.merge import merge
+from workloads.profile_trace import profile
+from workloads.simultaneous import ServiceTime
+from workloads.trace import Trace
+from workloads.traffic import names
+from workloads.writers import format_of, lost_in, write
+
+__all__ = ["convert_to", "fit_to", "generate_to", "profile_to"]
+
+MARK = "overview.csv"
+"""A file by which a folder is known to hold a profile, and may be written again."""
+
+
+def profile_to(
+    pieces: Iterable[Trace],
+    name: str,
+    out: Path | None,
+    service: tuple[float, float, float],
+    block_tokens: int,
+    console: Console,
+) -> None:
+    """Profile a trace, tell of it, and write its tables and pictures into a folder."""
+    from experiments.traffic_figures import draw_profile
+
+    base, prompt, output = service
+    assumed = ServiceTime.parse(
+        {"base_s": base, "prompt_token_s": prompt, "output_token_s": output}
+    )
+    folder = out or Path("runs") / ("traffic-" + re.sub(r"[^\w.-]+", "-", name).strip(".-"))
+    with whole_folder(folder, MARK) as partial:
+        with watched(f"reading {name}"):
+            found = profile(pieces, assumed, block_tokens)
+        for title, table in found.tables().items():
+            table.to_csv(partial / f"{title}.csv", index=False)
+        draw_profile(found, partial, name)
+    tell_profile(found, console)
+    _say(console, f"Tables and pictures are in {folder}")
+
+
+def fit_to(trace: Trace, name: str, out: Path | None, seed: int, console: Console) -> None:
+    """Fit traffic to a trace, tell how near it comes, and write the recipe."""
+    stem = re.sub(r"[^\w-]+", "-", Path(name).name.split(".")[0]).strip("-") or "trace"
+    found = fit(trace, stream(seed, "fit"), f"{stem}-fitted")
+    recipe = found.traffic.model_dump(mode="json", exclude_none=True)
+    path = out or Path(f"{stem}-fitted.yaml")
+    text = yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True)
+    write_whole(path, text.encode())
+    tell_fit(found, console)
+    _say(console, f"The recipe is in {path}")
+
+
+def generate_to(
+    source: str, out: Path, to: str | None, seed: int, horizon_s: float | None, console: Console
+) -> None:
+    """Draw a trace from a recipe and write it."""
+    recipe = recipe_of(source)
+    if recipe is None:
+        raise InputError(
+            f"{source}: expected a recipe in a .yaml file or a name on the shelf; "
+            f"{did_you_mean(source, names())}"
+        )
+    trace = recipe.sample(stream(seed, "traffic"), horizon_s, Path(source).parent)
+    _write(trace, out, to, console)
+
+
+def convert_to(
+    trace: Trace, out: Path, to: str | None, edits: list[str], seed: int, console: Console
+) -> None:
+    """Change a trace step by step and write it."""
+    for place, edit in enumerate(edits):
+        name, equals, value = edit.partition("=")
+        if not equals or name not in EDITS:
+            raise InputError(f"--edit {edit}: expected NAME=VALUE; {did_you_mean(name, EDITS)}")
+        trace = EDITS[name](trace, value, stream(seed, f"edit-{place}"))
+        if not len(trace):
+            raise InputError(f"--edit {edit}: leaves no request")
+    _write(trace, out, to, console)
+
+
+def _write(trace: Trace, out: Path, to: str | None, console: Console) -> None:
+    write(trace, out, to)
+    span = float(trace.arrival_s[-1])
+    _say(console, f"{len(trace):,} requests over {span:,.1f} s are in {out}")
+    tell_notes(trace.meta, console)
+    if lost := lost_in(trace, format_of(out, to)):
+        _say(console, f"{out.name} has no place for: {', '.join(lost)}")
+
+
+def _say(console: Console, line: str) -> None:
+    console.print(line, highlight=False, soft_wrap=True, markup=False)
+
+
+def _number(name: str, value: str) -> float:
+    try:
+        return float(value)
+    except ValueError:
+        raise InputError(f"--edit {name}={value}: expected a number") from None
+
+
+def _whole(name: str, value: str) -> int:
+    number = _number(name, value)
+    if number != int(number) or number < 1:
+        raise InputError(f"--edit {name}={value}: expected a whole number of at least 1")
+    return int(number)
+
+
+def _window(trace: Trace, value: str, rng: np.random.Generator) -> Trace:
+    start, colon, end = value.partition(":")
+    if not colon:
+        raise InputError(f"--edit window={value}: expected START:END in seconds, either may lack")
+    begin = _number("window", start or "0")
+    return trace.window(begin, _number("window", end) - begin if end else None)
+
+
+def _anonymous(trace: Trace, value: str, rng: np.random.Generator) -> Trace:
+    if value not in ("yes", "true"):
+        raise InputError(f"--edit anonymise={value}: expected yes")
+    return anonymise(trace)
+
+
+EDITS: dict[str, Callable[[Trace, str, np.random.Generator], Trace]] = {
+    "window": _window,
+    "rate": lambda trace, value, rng: trace.rate_scaled(_number("rate", value)),
+    "limit": lambda trace, value, rng: trace.take(np.arange(len(trace))[: _whole("limit", value)]),
+    "loop": lambda trace, value, rng: loop(trace, _whole("loop", value)),
+    "thin": lambda trace, value, rng: thin(trace, _number("thin", value), rng),
+    "merge": lambda trace, value, rng: merge([trace, trace_of(value)]),
+    "anonymise": _anonymous,
+}

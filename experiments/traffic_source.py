@@ -1,0 +1,91 @@
+"""Where a trace comes from: a file in any format, a recipe in YAML, or a name on the shelf."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from hardware_profiles.errors import InputError, did_you_mean
+from hardware_profiles.explain import explain
+from hardware_profiles.profile import load_yaml
+from simulator.rng import stream
+from workloads import formats
+from workloads.trace import Trace
+from workloads.traffic import Mix, Replay, ServeGen, Synthetic, Traffic, names
+
+__all__ = ["pieces_of", "recipe_of", "trace_of"]
+
+YAML = (".yaml", ".yml")
+
+
+def recipe_of(name: str) -> Synthetic | Replay | ServeGen | Mix | None:
+    """Recipe that a name or a YAML file holds; None for anything else.
+
+    A scenario will do: its ``traffic`` is taken. Paths in a recipe start from the file's folder.
+    """
+    path = Path(name)
+    data: Any
+    if path.suffix in YAML:
+        data = load_yaml(path)
+        data = data.get("traffic", data)
+    elif name in names():
+        data = name
+    else:
+        return None
+    adapter: TypeAdapter[Synthetic | Replay | ServeGen | Mix] = TypeAdapter(Traffic)
+    try:
+        recipe = adapter.validate_python(data)
+    except ValidationError as error:
+        raise explain(error, data) from None
+    return recipe
+
+
+def trace_of(
+    name: str,
+    *,
+    format: str | None = None,
+    seed: int = 0,
+    horizon_s: float | None = None,
+    skip_bad_rows: bool = False,
+    sort: bool = False,
+) -> Trace:
+    """Whole trace of a file, or drawn from a recipe for so long.
+
+    Raises
+    ------
+    InputError
+        If there is neither such a file nor such a recipe, or it cannot be read.
+    """
+    recipe = recipe_of(name)
+    if recipe is not None:
+        return recipe.sample(stream(seed, "traffic"), horizon_s, Path(name).parent)
+    _check_there(name)
+    trace = formats.read(name, format, skip_bad_rows=skip_bad_rows, sort=sort)
+    return trace if horizon_s is None else trace.window(0.0, horizon_s)
+
+
+def pieces_of(
+    name: str,
+    *,
+    format: str | None = None,
+    seed: int = 0,
+    horizon_s: float | None = None,
+    skip_bad_rows: bool = False,
+    sort: bool = False,
+) -> Iterator[Trace]:
+    """As `trace_of`, but a file in order of time comes in pieces and is never held whole."""
+    if sort or horizon_s is not None or recipe_of(name) is not None:
+        options = {"format": format, "skip_bad_rows": skip_bad_rows, "sort": sort}
+        yield trace_of(name, seed=seed, horizon_s=horizon_s, **options)  # type: ignore[arg-type]
+        return
+    _check_there(name)
+    yield from formats.stream(name, format, skip_bad_rows=skip_bad_rows)
+
+
+def _check_there(name: str) -> None:
+    if not Path(name).exists():
+        raise InputError(
+            f"{name}: there is no such file, and no traffic on the shelf is called so; "
+            f"{did_you_mean(name, names())}"
+        )
