@@ -1,12 +1,14 @@
 """Measured runs: a CSV of what real servers did, read into experiments that can be replayed."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from experiments.calibration_files import read_listed
 from experiments.calibration_names import find_gpu, find_model, find_precision
 from hardware_profiles.errors import InputError
 from hardware_profiles.gpu import GPU
@@ -26,6 +28,7 @@ NEEDED = ("experiment_id", "stage_index", "model", "gpu", "output_len")
 LLAMA_2_TOKENIZER = 1.05
 LLAMA_2_VOCABULARIES = (32000, 32768)
 DEFAULT_DISTINCT_PROMPTS, DEFAULT_PREFIX_GROUPS = 100, 10
+Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,8 @@ class Experiment:
     prefix_groups: int
     distinct_prompts: int
     """Prompts are cycled through in a fixed order; 0: every prompt is new."""
-    requests_file: Path | None = None
+    listed: pd.DataFrame | None = None
+    """Requests one by one, in place of a rate (see `calibration_files.read_listed`)."""
     concurrency: int | None = None
     """Closed loop of so many clients, in place of a rate."""
     num_requests: int = 0
@@ -86,8 +90,11 @@ def read_measured(path: Path) -> tuple[list[Experiment], dict[str, str]]:
     rows = _read_rows(path)
     experiments, left_out = list[Experiment](), dict[str, str]()
     for name, group in rows.groupby("experiment_id", sort=False):
+        records = [
+            {str(key): value for key, value in row.items()} for row in group.to_dict("records")
+        ]
         try:
-            experiments.append(_experiment(str(name), group, path))
+            experiments.append(_experiment(str(name), records, path))
         except InputError as error:
             left_out[str(name)] = str(error)
     if not experiments:
@@ -120,73 +127,82 @@ def _read_rows(path: Path) -> pd.DataFrame:
     return rows
 
 
-def _experiment(name: str, rows: pd.DataFrame, path: Path) -> Experiment:
-    first = rows.iloc[0]
+def _experiment(name: str, rows: Sequence[Row], path: Path) -> Experiment:
+    first = rows[0]
     model, gpu = find_model(str(first["model"])), find_gpu(str(first["gpu"]))
-    requests_file = _text(first, "requests_file")
-    concurrency = _number(first, "concurrency")
-    stages = _stages(rows, replayed=requests_file is not None or concurrency is not None)
-    if int(_number(first, "dp") or 1) > 1:
+    if (_number(first, "dp") or 1) > 1:
         raise InputError("several data-parallel replicas in one experiment are not replayed")
-    prompt = _number(first, "input_len_measured")
-    if prompt is None:
-        spec = _number(first, "input_len_spec")
-        if spec is None and requests_file is None:
-            raise InputError("neither input_len_measured nor input_len_spec is given")
-        longer = LLAMA_2_TOKENIZER if model.vocab_size in LLAMA_2_VOCABULARIES else 1.0
-        prompt = (spec or 0.0) * longer
-    distinct = _leading_int(first, "num_distinct_prompts")
+    notes = _text(first, "notes") or ""
+    requests_file, concurrency = _text(first, "requests_file"), _number(first, "concurrency")
+    listed = read_listed(path.parent / requests_file) if requests_file else None
+    prompt_tokens = float(listed["input_tokens"].mean()) if listed is not None else 0.0
+    nominal = re.search(r"range ratio (0?\.\d+|1)", notes)
+    shorter = (1 + float(nominal[1])) / 2 if nominal else 1.0  # lengths from that share to all
     return Experiment(
         name=name,
         model=model,
         gpu=gpu,
         engine=_engine(first, model),
-        stages=stages,
-        prompt_tokens=prompt,
-        output_tokens=round(float(first["output_len"])),
+        stages=_stages(rows, replayed=listed is not None or concurrency is not None),
+        prompt_tokens=shorter * (prompt_tokens or _prompt_tokens(first, model)),
+        output_tokens=round(shorter * float(first["output_len"])),
         shared_prefix=int(_number(first, "shared_prefix_len") or 0),
         prefix_groups=_leading_int(first, "num_prefix_groups") or DEFAULT_PREFIX_GROUPS,
-        distinct_prompts=0 if concurrency else distinct or DEFAULT_DISTINCT_PROMPTS,
-        requests_file=path.parent / requests_file if requests_file else None,
+        distinct_prompts=0
+        if concurrency
+        else _leading_int(first, "num_distinct_prompts") or DEFAULT_DISTINCT_PROMPTS,
+        listed=listed,
         concurrency=int(concurrency) if concurrency else None,
         num_requests=int(_number(first, "num_requests") or 0),
-        client_side="queued_ts" not in (_text(first, "notes") or ""),
+        client_side="queued_ts" not in notes,
         is_complete=_text(first, "spec_complete") in (None, "yes"),
     )
 
 
-def _stages(rows: pd.DataFrame, replayed: bool) -> tuple[Stage, ...]:
+def _prompt_tokens(row: Row, model: LLM) -> float:
+    """Mean length of a prompt: measured, or as specified, in the model's own tokens."""
+    measured, spec = _number(row, "input_len_measured"), _number(row, "input_len_spec")
+    if measured is not None:
+        return measured
+    if spec is None:
+        raise InputError("neither input_len_measured nor input_len_spec is given")
+    return spec * (LLAMA_2_TOKENIZER if model.vocab_size in LLAMA_2_VOCABULARIES else 1.0)
+
+
+def _stages(rows: Sequence[Row], replayed: bool) -> tuple[Stage, ...]:
     """Stages from 0 on; the whole run as one where there are none."""
-    parts = rows[rows["stage_index"] >= 0].sort_values("stage_index")
-    if not len(parts):
-        parts = rows.head(1)
+    parts = sorted((row for row in rows if row["stage_index"] >= 0), key=_stage_index)
     stages = []
-    for _, row in parts.iterrows():
+    for row in parts or rows[:1]:
         rate, duration = _number(row, "request_rate_rps"), _number(row, "duration_s")
-        if not replayed and (rate is None or rate <= 0 or rate == float("inf")):
+        count = _number(row, "num_requests")
+        if not replayed and (rate is None or not 0 < rate < float("inf")):
             raise InputError(
                 "no request_rate_rps, requests_file or concurrency says what was asked"
             )
         if duration is None and not replayed:
-            count = _number(row, "num_requests")
             if count is None:
                 raise InputError("neither duration_s nor num_requests is given")
             duration = count / (rate or 1.0)
         measured = {name: value for name in METRICS if (value := _number(row, name)) is not None}
-        stages.append(Stage(int(row["stage_index"]), rate or 0.0, duration or 0.0, measured))
+        stages.append(Stage(_stage_index(row), rate or 0.0, duration or 0.0, measured))
     return tuple(stages)
 
 
-def _engine(row: pd.Series, model: LLM) -> dict[str, Any]:
+def _stage_index(row: Row) -> int:
+    return int(row["stage_index"])
+
+
+def _engine(row: Row, model: LLM) -> dict[str, Any]:
     """Engine arguments that the row knows, in vLLM's names."""
+    caching = (_text(row, "prefix_caching") or "on").lower()
     engine: dict[str, Any] = {
         "tensor_parallel_size": int(_number(row, "tp") or 1),
         "pipeline_parallel_size": int(_number(row, "pp") or 1),
         "enable_expert_parallel": (_number(row, "ep") or 1) > 1 and model.num_experts > 0,
-        "quantization": find_precision(_text(row, "weights_precision")),
+        "quantization": find_precision(_text(row, "weights_precision"), model),
         "kv_cache_dtype": "fp8" if "fp8" in (_text(row, "kv_precision") or "") else "auto",
-        "enable_prefix_caching": (_text(row, "prefix_caching") or "on").lower()
-        not in ("off", "false", "no"),
+        "enable_prefix_caching": caching not in ("off", "false", "no"),
     }
     integers = {
         "max_num_seqs": "max_num_seqs",
@@ -203,18 +219,21 @@ def _engine(row: pd.Series, model: LLM) -> dict[str, Any]:
     return engine
 
 
-def _number(row: pd.Series, column: str) -> float | None:
+def _number(row: Row, column: str) -> float | None:
     """Number in a column, None where there is none ("default", "auto")."""
-    value = pd.to_numeric(row.get(column), errors="coerce")
-    return None if pd.isna(value) else float(value)
+    try:
+        value = float(row.get(column, "nan"))
+    except (TypeError, ValueError):
+        return None
+    return None if value != value else value
 
 
-def _text(row: pd.Series, column: str) -> str | None:
+def _text(row: Row, column: str) -> str | None:
     value = row.get(column)
-    return None if value is None or pd.isna(value) else str(value).strip()
+    return None if value is None or value != value else str(value).strip()
 
 
-def _leading_int(row: pd.Series, column: str) -> int:
+def _leading_int(row: Row, column: str) -> int:
     """The first number of a text such as "100 (or 45)", 0 if there is none."""
     words = (_text(row, column) or "").split()
     return int(float(words[0])) if words and words[0].replace(".", "").isdigit() else 0

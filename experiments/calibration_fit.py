@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from experiments.calibration_observation import Observation
 from hardware_profiles.calibration import Calibration
 
-__all__ = ["PRIORS", "Coefficients", "Fit", "Prior", "fit"]
+__all__ = ["PRIORS", "Coefficients", "Fit", "Prior", "fit", "rereads"]
 
 Coefficients = dict[str, float]
 Floats = NDArray[np.float64]
@@ -41,6 +41,7 @@ PRIORS: Mapping[str, Prior] = {
     "four_bit_efficiency": Prior(0.7, 0.3, 0.3, True),
     "link_efficiency": Prior(0.7, 0.3, 0.2, True),
     "direct_link_efficiency": Prior(0.3, 0.5, 0.4, True),
+    "host_link_efficiency": Prior(0.32, 0.2, 0.2, True),
     "unoverlapped_share": Prior(0.2, 0.5, 0.3, True),
     "token_diversity": Prior(0.7, 0.4, 0.1, True),
     "step_overhead_us": Prior(300.0, 0.5, 0.3),
@@ -49,12 +50,21 @@ PRIORS: Mapping[str, Prior] = {
     "quantized_layer_overhead_us": Prior(8.0, 0.5, 0.3),
     "collective_overhead_us": Prior(4.0, 0.6, 0.5),
     "relay_overhead_us": Prior(20.0, 0.3, 0.3),
+    "host_overhead_us": Prior(30.0, 0.3, 0.3),
     "sequence_overhead_us": Prior(3.0, 0.7, 0.5),
     "sort_bytes": Prior(650.0, 0.3, 0.4),
 }
 """Sources: 80-95 % of the bandwidth and 60-75 % of the peak are what tuned kernels reach in vendor
 benchmarks; 20 µs is NCCL's latency for a small message; kernel launches of 2-5 µs, some ten a
 layer. Wide where nothing is known."""
+
+REREADS_BY_FAMILY: Mapping[str, float] = {"hopper": 0.0, "ampere": 0.8, "ada": 0.1}
+OTHER_REREADS = 0.1
+"""``query_head_rereads``, which a time per token cannot tell from other costs of a sequence.
+
+Hopper's attention kernel packs grouped queries, older ones do not; how often the cache is then
+really read again depends on the L2 cache. Read off how measured TTFT grows with the batch, beyond
+what steps explain: 0.8 on an A100 (40 MB of L2), 0.1 on an L40S (96 MB)."""
 
 LEAST = 1e-6
 
@@ -64,26 +74,27 @@ class Fit(NamedTuple):
 
     generic: Coefficients
     by_gpu: dict[str, Coefficients]
+    families: dict[str, str]
+    """Family by GPU."""
 
-    def of(self, gpu: str, family: str, families: Mapping[str, str]) -> Coefficients:
-        """Coefficients of a GPU: its own, the mean of its family's, or the generic ones.
+    def of(self, gpu: str, family: str) -> Coefficients:
+        """Coefficients of a GPU: its own, the mean of its family's, or the generic ones."""
+        return self.by_gpu.get(gpu) or self.of_family(family)
 
-        Parameters
-        ----------
-        families : family by name of the measured GPUs.
-        """
-        if gpu in self.by_gpu:
-            return self.by_gpu[gpu]
-        return self.of_family(family, families)
-
-    def of_family(self, family: str, families: Mapping[str, str]) -> Coefficients:
+    def of_family(self, family: str) -> Coefficients:
         """Geometric mean of a family's GPUs, drawn to the generic ones as if that were one more."""
-        kin = [c for name, c in self.by_gpu.items() if families[name] == family]
-        together = [*kin, self.generic] if kin else [self.generic]
-        return {
-            name: float(np.exp(np.mean([np.log(c[name]) for c in together])))
+        kin = [c for name, c in self.by_gpu.items() if self.families[name] == family]
+        mean = {
+            name: float(np.exp(np.mean([np.log(c[name]) for c in (*kin, self.generic)])))
             for name in self.generic
+            if name != "query_head_rereads"
         }
+        return mean | {"query_head_rereads": rereads(family)}
+
+
+def rereads(family: str | None) -> float:
+    """Coefficient ``query_head_rereads`` of a GPU family, or of any other (None)."""
+    return REREADS_BY_FAMILY.get(family or "", OTHER_REREADS)
 
 
 def fit(
@@ -103,6 +114,8 @@ def fit(
 
     base = start or Calibration.ideal()
     names, gpus = list(priors), sorted({o.gpu.name for o in observations})
+    family = {o.gpu.name: o.gpu.family for o in observations}
+    again_by_gpu = [rereads(family[gpu]) for gpu in gpus]
     of_gpu = np.array([gpus.index(o.gpu.name) for o in observations])
     spreads = np.array([[p.spread, p.gpu_spread] for p in priors.values()])
     typical = np.log([p.typical for p in priors.values()])
@@ -112,11 +125,15 @@ def fit(
     def coefficients(x: Floats) -> Floats:
         """Logarithms, one row for all GPUs, then one for each."""
         table = x.reshape(len(gpus) + 1, len(names))
-        return np.minimum(np.vstack([table[:1], table[0] + table[1:]]), ceiling)
+        logarithms: Floats = np.minimum(np.vstack([table[:1], table[0] + table[1:]]), ceiling)
+        return logarithms
 
     def logs(table: Floats) -> Floats:
         """Logarithm of predicted over measured, for coefficients of each GPU."""
-        calibrations = [_calibration(base, names, row) for row in table[1:]]
+        calibrations = [
+            _calibration(base, names, row).model_copy(update={"query_head_rereads": again})
+            for row, again in zip(table[1:], again_by_gpu, strict=True)
+        ]
         return np.log(
             [
                 o.predicted_s(calibrations[g]) / o.seconds_per_token
@@ -127,7 +144,8 @@ def fit(
     def robust(residuals: Floats) -> Floats:
         """Pseudo-Huber: beyond two sigmas a residual counts less and less."""
         scale = 2.0
-        return np.sign(residuals) * scale * np.sqrt(2 * (np.sqrt(1 + (residuals / scale) ** 2) - 1))
+        tamed: Floats = scale * np.sqrt(2 * (np.sqrt(1 + (residuals / scale) ** 2) - 1))
+        return np.sign(residuals) * tamed
 
     def residuals(x: Floats) -> Floats:
         table = x.reshape(len(gpus) + 1, len(names))
@@ -155,7 +173,9 @@ def fit(
                           xtol=1e-6, ftol=1e-6)  # fmt: skip
     table = np.exp(coefficients(found.x))
     rows = [dict(zip(names, map(float, row), strict=True)) for row in table]
-    return Fit(rows[0], dict(zip(gpus, rows[1:], strict=True)))
+    all_again = [rereads(None), *again_by_gpu]
+    rows = [row | {"query_head_rereads": a} for row, a in zip(rows, all_again, strict=True)]
+    return Fit(rows[0], dict(zip(gpus, rows[1:], strict=True)), family)
 
 
 def _calibration(base: Calibration, names: Sequence[str], logs: Floats) -> Calibration:

@@ -58,18 +58,19 @@ def find_gpu(name: str) -> GPU:
         return GPU.named(best)
 
 
-def find_precision(text: str | None) -> str | None:
+def find_precision(text: str | None, model: LLM) -> str | None:
     """vLLM's ``quantization`` for what a file calls the weights' precision; None: the model's own.
 
-    >>> find_precision("bf16/fp16"), find_precision("FP8"), find_precision(None)
-    ('bf16', 'fp8', None)
+    A checkpoint that comes in one 4-bit float format comes in no other, whatever the file calls it.
+
+    >>> llama = LLM.named("llama-3.1-8b")
+    >>> [find_precision(text, llama) for text in ("bf16/fp16", "FP8", None)]
+    ['bf16', 'fp8', None]
     """
-    if text is None:
+    found = next((p for p in _PRECISIONS if p in (text or "").lower()), None)
+    if found in ("nvfp4", "mxfp4", "fp4") and model.weights_precision in ("nvfp4", "mxfp4"):
         return None
-    for precision in _PRECISIONS:
-        if precision in text.lower():
-            return {"fp16": "bf16", "fp4": "nvfp4"}.get(precision, precision)
-    return None
+    return {"fp16": "bf16", "fp4": "nvfp4"}.get(found, found) if found else None
 
 
 def _core(name: str) -> str:

@@ -8,7 +8,6 @@ against it without simulating the queue.
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from experiments.calibration_data import Experiment, Stage
 from hardware_profiles.calibration import Calibration
@@ -22,9 +21,9 @@ from workloads.llm import LLM
 
 __all__ = ["Observation", "observations"]
 
-# Relative errors that a good model may leave: the batch known request by request; a known load;
-# points with unknown server flags.
+# Relative errors that a good model may leave: known loads; points with unknown server flags.
 LISTED_SIGMA, COMPLETE_SIGMA, INCOMPLETE_SIGMA = 0.01, 0.02, 0.08
+LISTED_PARTS = 6
 # A server that is mostly queueing says little about its batch. [times the time per token]
 LONGEST_TTFT_IN_TOKENS = 150
 SHORTEST_OUTPUT = 256
@@ -58,15 +57,14 @@ class Observation:
 
 def observations(experiment: Experiment) -> list[Observation]:
     """One observation a stage of an experiment, as far as its times per token were measured."""
+    if experiment.listed is not None:
+        return _listed(experiment)
     found = []
     for number, stage in enumerate(experiment.stages):
         token_s = stage.measured.get("tpot_ms_mean", 0.0) / 1e3
         if not token_s:
             continue
-        batch: Batch | None
-        if experiment.requests_file is not None:
-            batch, token_s = _listed(experiment) or (None, token_s)
-        elif experiment.concurrency is not None:
+        if experiment.concurrency is not None:
             batch = _closed_loop(experiment, stage, token_s)
         else:
             batch = _steady(experiment, stage, token_s, cold=number == 0)
@@ -79,7 +77,7 @@ Batch = tuple[float, float, float, float, float]
 """Sequences decoding, their mean context, prompts per step, and of a prompt: new tokens, cached."""
 
 
-def _steady(experiment: Experiment, stage: Stage, token_s: float, cold: bool) -> Batch | None:
+def _steady(experiment: Experiment, stage: Stage, token_s: float, cold: bool) -> Batch:
     ttft_ms, e2e_ms = stage.measured.get("ttft_ms_mean"), stage.measured.get("e2e_ms_mean")
     decode_s = token_s * (experiment.output_tokens - 1)
     if ttft_ms is not None and e2e_ms is not None:
@@ -106,25 +104,34 @@ def _closed_loop(experiment: Experiment, stage: Stage, token_s: float) -> Batch 
     return seqs, context, (seqs - 1) / experiment.output_tokens, experiment.prompt_tokens, 0.0
 
 
-def _listed(experiment: Experiment) -> tuple[Batch, float] | None:
-    """From when each request was decoding, as measured; with the time per token over all tokens."""
-    rows = pd.read_csv(experiment.requests_file)  # type: ignore[arg-type]
-    if not {"ttft_s", "e2e_s"} <= set(rows.columns):
-        return None
+def _listed(experiment: Experiment) -> list[Observation]:
+    """From when each request was decoding, as measured; the run in parts, for its load changes."""
+    rows = experiment.listed
+    if rows is None or "e2e_s" not in rows:
+        return []
     first = (rows["arrival_s"] + rows["ttft_s"]).to_numpy()
     last = (rows["arrival_s"] + rows["e2e_s"]).to_numpy()
     prompt, output = rows["input_tokens"].to_numpy(), rows["output_tokens"].to_numpy()
-    tokens = float((output - 1).sum())
-    # What a request meets: those decoding beside it, and the prompts that are computed meanwhile.
     order = np.argsort(first)
     computed = np.concatenate([[0.0], np.cumsum(prompt[order])])
-    before, after = np.searchsorted(first[order], first), np.searchsorted(first[order], last)
-    prompts = float((after - before - 1).sum()) / tokens
-    new = float((computed[after] - computed[before] - prompt).sum()) / tokens / prompts
-    overlap = np.minimum(last[:, None], last) - np.maximum(first[:, None], first)
-    seqs = float(np.maximum(overlap, 0.0).sum() / (last - first).sum())
-    context = float((output * (prompt + output / 2)).sum() / output.sum())
-    return (seqs, context, prompts, new, 0.0), float((last - first).sum() / tokens)
+    found = []
+    for part in np.array_split(order, min(LISTED_PARTS, len(order))):
+        begin, end = first[part], last[part]
+        tokens = float((output[part] - 1).sum())
+        if tokens <= 0:
+            continue
+        # What a request meets: those that decode beside it, and the prompts computed meanwhile.
+        before, after = np.searchsorted(first[order], begin), np.searchsorted(first[order], end)
+        prompts = float((after - before - 1).sum()) / tokens
+        mass = float((computed[after] - computed[before] - prompt[part]).sum()) / tokens
+        overlap = np.minimum(end[:, None], last) - np.maximum(begin[:, None], first)
+        beside = np.maximum(overlap, 0.0)
+        spent_s = float((end - begin).sum())
+        context = float((beside * (prompt + output / 2)).sum() / beside.sum())
+        new = mass / prompts if prompts > 0 else 0.0
+        batch = (float(beside.sum()) / spent_s, context, prompts, new, 0.0)
+        found.append(_observation(experiment, spent_s / tokens, *batch))
+    return found
 
 
 def _observation(
@@ -147,7 +154,6 @@ def _observation(
         prefill_pairs=each * (new * cached + new * (new + 1) / 2),
     )
     complete = experiment.is_complete and experiment.concurrency is None
-    sigma = LISTED_SIGMA if experiment.requests_file is not None else COMPLETE_SIGMA
     return Observation(
         experiment=experiment.name,
         llm=experiment.model,
@@ -157,6 +163,8 @@ def _observation(
         mixed=mixed,
         mixed_share=float(share),
         seconds_per_token=token_s,
-        sigma=sigma if complete else INCOMPLETE_SIGMA,
+        sigma=(LISTED_SIGMA if experiment.listed is not None else COMPLETE_SIGMA)
+        if complete
+        else INCOMPLETE_SIGMA,
         is_complete=complete,
     )

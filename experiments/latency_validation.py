@@ -28,8 +28,14 @@ Progress = Callable[[float], None]
 
 def trace_of(experiment: Experiment, seed: int) -> Trace:
     """Requests of an experiment as its file describes them; the same seed gives the same."""
-    if experiment.requests_file is not None:
-        return _listed_requests(experiment)
+    if experiment.listed is not None:
+        rows = experiment.listed
+        return Trace.from_columns(
+            rows["arrival_s"],
+            rows["input_tokens"],
+            rows["output_tokens"],
+            meta={"source": experiment.name},
+        )
     rng = stream(seed, f"validation/{experiment.name}")
     if experiment.concurrency is not None:
         return _closed_loop(experiment)
@@ -62,20 +68,6 @@ def _prompt(experiment: Experiment, number: int, length: int) -> list[tuple[int,
     shared = min(experiment.shared_prefix, length - 1)
     per_group = max(1, experiment.distinct_prompts // experiment.prefix_groups)
     return [(number // per_group, shared), (1_000_000 + number, length - shared)]
-
-
-def _listed_requests(experiment: Experiment) -> Trace:
-    path = experiment.requests_file
-    try:
-        rows = pd.read_csv(path)  # type: ignore[arg-type]
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
-    for column in ("arrival_s", "input_tokens", "output_tokens"):
-        if column not in rows:
-            raise InputError(f"{path}: the column {column!r} is needed")
-    return Trace.from_columns(
-        rows["arrival_s"], rows["input_tokens"], rows["output_tokens"], meta={"source": str(path)}
-    )
 
 
 def _closed_loop(experiment: Experiment) -> Trace:
@@ -168,7 +160,7 @@ def validate(
     rows, all_of_them = list[dict[str, object]](), list(experiments)
     for done, experiment in enumerate(all_of_them):
         chosen = calibration(experiment) if callable(calibration) else calibration
-        replications = 1 if experiment.requests_file is not None else seeds
+        replications = 1 if experiment.listed is not None else seeds
         runs = [
             predict(experiment, replay(experiment, seed, chosen)) for seed in range(replications)
         ]

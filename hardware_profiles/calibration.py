@@ -59,6 +59,8 @@ class Calibration(Profile):
     """Share of the link bandwidth that large messages reach."""
     direct_link_efficiency: Efficiency = 1.0
     """Share of it that small all-reduces reach, where every GPU reads from every other."""
+    host_link_efficiency: Efficiency = 1.0
+    """Share of a PCIe link's bandwidth that any all-reduce reaches: it goes through the host."""
     unoverlapped_share: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Of reading weights and computing with them, so much of the shorter adds to the longer."""
     query_head_rereads: Annotated[float, Field(ge=0, le=1)] = 0.0
@@ -77,6 +79,8 @@ class Calibration(Profile):
     """Every all-reduce, beside the link's own latency: launch and synchronisation. [µs]"""
     relay_overhead_us: NotNegative = 0.0
     """More of it where a large message goes in two rounds. [µs]"""
+    host_overhead_us: NotNegative = 0.0
+    """Every all-reduce over PCIe, in place of those two. [µs]"""
     quantized_layer_overhead_us: NotNegative = 0.0
     """More of it where activations are quantised too (fp8, int8, nvfp4). [µs]"""
     sequence_overhead_us: NotNegative = 0.0

@@ -1,6 +1,7 @@
 """StepCosts: seconds per unit of work, from model, GPU, layout and calibration."""
 
 from collections.abc import Callable
+from math import log2, sqrt
 from typing import NamedTuple
 
 from hardware_profiles.calibration import Calibration
@@ -20,6 +21,8 @@ from workloads.llm import LLM
 __all__ = ["StepCosts", "graph_sizes", "step_costs"]
 
 US = 1e-6
+HOST_STARTS = 3
+"""Times that a large message over PCIe starts up as long as a small one."""
 Collective = Callable[[float, int, Link, float], float]
 
 
@@ -34,6 +37,8 @@ class StepCosts(NamedTuple):
     experts_per_tok: int
     expert_ranks: int
     """Data-parallel ranks whose tokens meet at the experts."""
+    unevenness: float
+    """How many standard deviations of an expert's being chosen the busiest GPU lies above all."""
     token_diversity: float
     token_s: float
     """Matrix products of one token, its experts included."""
@@ -115,6 +120,7 @@ def step_costs(llm: LLM, gpu: GPU, layout: Layout, calibration: Calibration) -> 
         num_experts=llm.num_experts,
         experts_per_tok=llm.num_experts_per_tok,
         expert_ranks=layout.data_parallel_size_of_experts,
+        unevenness=_unevenness(llm, layout),
         token_diversity=calibration.token_diversity,
         token_s=token_s,
         sequence_compute_s=head_s,
@@ -135,6 +141,18 @@ def step_costs(llm: LLM, gpu: GPU, layout: Layout, calibration: Calibration) -> 
         pad=() if layout.enforce_eager else _padding(layout.max_num_seqs),
         stages=stages,
     )
+
+
+def _unevenness(llm: LLM, layout: Layout) -> float:
+    """With whole experts on GPUs, a step waits for the one that most tokens chose.
+
+    Of g GPUs with m experts each, the busiest reads the largest of g binomial numbers: the mean and
+    $c(g) / \\sqrt{m}$ standard deviations, c(2) = 0.56, c(4) = 1.03, c(8) = 1.42.
+    """
+    gpus = layout.expert_gpus
+    if not (llm.num_experts and layout.enable_expert_parallel and gpus > 1):
+        return 0.0
+    return 0.56 * log2(gpus) ** 0.85 / sqrt(max(1.0, llm.num_experts / gpus))
 
 
 def _padding(max_num_seqs: int) -> tuple[int, ...]:
@@ -198,17 +216,24 @@ def _all_reduces(
     # Attention and MLP of every layer end in one all-reduce each.
     count = 2 * llm.num_hidden_layers / layout.pipeline_parallel_size
     token_bytes = 2.0 * llm.hidden_size
-    overhead_us, relay_us = calibration.collective_overhead_us, calibration.relay_overhead_us
 
-    def line(collective: Collective, reached: float, more_us: float) -> tuple[float, float]:
-        fixed_s = (overhead_us + more_us) * US + collective(0.0, tensor, gpu.link, reached)
+    def line(collective: Collective, reached: float, overhead_us: float) -> tuple[float, float]:
+        fixed_s = overhead_us * US + collective(0.0, tensor, gpu.link, reached)
         return count * fixed_s, count * token_bytes * _per_byte(
             collective, tensor, gpu.link, reached
         )
 
+    if gpu.link.name.startswith("pcie"):
+        # NCCL sends a flag with every word of a small message, and syncs before a large one.
+        reached, start_us = calibration.host_link_efficiency, calibration.host_overhead_us
+        return (
+            line(all_reduce_s, reached / 2, start_us),
+            line(all_reduce_s, reached, HOST_STARTS * start_us),
+        )
+    once_us = calibration.collective_overhead_us
     return (
-        line(direct_all_reduce_s, calibration.direct_link_efficiency, 0.0),
-        line(all_reduce_s, calibration.link_efficiency, relay_us),
+        line(direct_all_reduce_s, calibration.direct_link_efficiency, once_us),
+        line(all_reduce_s, calibration.link_efficiency, once_us + calibration.relay_overhead_us),
     )
 
 

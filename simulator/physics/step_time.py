@@ -20,7 +20,8 @@ def step_seconds(work: StepWork, costs: StepCosts) -> Any:
     + collectives + overheads per step, layer and sequence. A calibrated share of the smaller of the
     two in max(…) is not hidden behind the larger. A batch of few tokens is padded to the next
     CUDA-graph size. Of routed experts a step reads the expected number of distinct ones,
-    $E (1 - (1 - k/E)^n)$ for n tokens that choose k of E independently. All-reduces go the cheaper
+    $E (1 - (1 - k/E)^n)$ for n tokens that choose k of E independently; where GPUs hold whole
+    experts, what the busiest of them reads. All-reduces go the cheaper
     of two ways. A pipeline of p stages cuts the batch in p pieces that follow each other, so that
     all of it advances in p times one piece's stage.
 
@@ -128,7 +129,10 @@ def _read_s(tokens: Any, c: StepCosts) -> Any:
         return c.weights_s
     independent = 1 + c.token_diversity * larger(0, tokens * c.expert_ranks - 1)
     missed = (1.0 - c.experts_per_tok / c.num_experts) ** independent
-    return c.weights_s + c.experts_s * (1.0 - missed)
+    chosen = 1.0 - missed
+    if c.unevenness:
+        chosen = smaller(1.0, chosen + c.unevenness * (chosen * missed) ** 0.5)
+    return c.weights_s + c.experts_s * chosen
 
 
 def _prompt_attention_s(work: StepWork, c: StepCosts) -> Any:

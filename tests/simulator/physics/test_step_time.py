@@ -28,6 +28,8 @@ REAL = IDEAL.model_copy(
         "expert_compute_efficiency": 0.5, "direct_link_efficiency": 0.3,
         "quantized_layer_overhead_us": 8.0, "unoverlapped_share": 0.3, "query_head_rereads": 0.5,
         "token_diversity": 0.5, "collective_overhead_us": 3.0, "relay_overhead_us": 20.0,
+        "host_overhead_us": 30.0,
+        "host_link_efficiency": 0.3,
         "mixed_step_overhead_us": 100.0, "cpu_step_us": 2000.0, "cpu_sequence_us": 20.0,
     }
 )  # fmt: skip
