@@ -137,7 +137,7 @@ def convert(
 ) -> None:
     """Read a trace, change it on the way if asked, and write it in another format."""
     from experiments.traffic_commands import convert_to
-    from experiments.traffic_source import trace_of
+    from experiments.traffic_source import pieces_of
 
-    trace = trace_of(source, format=format, seed=seed, skip_bad_rows=skip_bad_rows, sort=sort)
-    convert_to(trace, out, to, edits or [], seed, _console())
+    pieces = pieces_of(source, format=format, seed=seed, skip_bad_rows=skip_bad_rows, sort=sort)
+    convert_to(pieces, out, to, edits or [], seed, _console())

@@ -1,7 +1,7 @@
 """What the commands of `servecast traffic` do: read, compute, tell, write."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ from simulator.record.store import whole_folder
 from simulator.rng import stream
 from workloads.edit import anonymise, loop, thin
 from workloads.fit import fit
-from workloads.merge import merge
+from workloads.merge import merge, stitch
 from workloads.profile_trace import profile
 from workloads.simultaneous import ServiceTime
 from workloads.trace import Trace
@@ -78,14 +78,22 @@ def generate_to(
             f"{source}: expected a recipe in a .yaml file or a name on the shelf; "
             f"{did_you_mean(source, names())}"
         )
-    trace = recipe.sample(stream(seed, "traffic"), horizon_s, Path(source).parent)
-    _write(trace, out, to, console)
+    _write(recipe.pieces(stream(seed, "traffic"), horizon_s, Path(source).parent), out, to, console)
 
 
 def convert_to(
-    trace: Trace, out: Path, to: str | None, edits: list[str], seed: int, console: Console
+    pieces: Iterable[Trace],
+    out: Path,
+    to: str | None,
+    edits: list[str],
+    seed: int,
+    console: Console,
 ) -> None:
-    """Change a trace step by step and write it."""
+    """Change a trace step by step and write it; without a change it is never held whole."""
+    if not edits:
+        _write(pieces, out, to, console)
+        return
+    trace = stitch(pieces)
     for place, edit in enumerate(edits):
         name, equals, value = edit.partition("=")
         if not equals or name not in EDITS:
@@ -93,15 +101,23 @@ def convert_to(
         trace = EDITS[name](trace, value, stream(seed, f"edit-{place}"))
         if not len(trace):
             raise InputError(f"--edit {edit}: leaves no request")
-    _write(trace, out, to, console)
+    _write([trace], out, to, console)
 
 
-def _write(trace: Trace, out: Path, to: str | None, console: Console) -> None:
-    write(trace, out, to)
-    span = float(trace.arrival_s[-1])
-    _say(console, f"{len(trace):,} requests over {span:,.1f} s are in {out}")
-    tell_notes(trace.meta, console)
-    if lost := lost_in(trace, format_of(out, to)):
+def _write(pieces: Iterable[Trace], out: Path, to: str | None, console: Console) -> None:
+    last: list[Trace] = []
+
+    def seen() -> Iterator[Trace]:
+        for piece in pieces:
+            last[:] = [piece]
+            yield piece
+
+    format = format_of(out, to)
+    with watched(f"writing {out.name}"):
+        requests, span = write(seen(), out, format)
+    _say(console, f"{requests:,} requests over {span:,.1f} s are in {out}")
+    tell_notes(last[0].meta, console)
+    if lost := lost_in(last[0], format):
         _say(console, f"{out.name} has no place for: {', '.join(lost)}")
 
 

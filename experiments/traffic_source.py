@@ -74,13 +74,14 @@ def pieces_of(
     skip_bad_rows: bool = False,
     sort: bool = False,
 ) -> Iterator[Trace]:
-    """As `trace_of`, but a file in order of time comes in pieces and is never held whole."""
-    if sort or horizon_s is not None or recipe_of(name) is not None:
-        options = {"format": format, "skip_bad_rows": skip_bad_rows, "sort": sort}
-        yield trace_of(name, seed=seed, horizon_s=horizon_s, **options)  # type: ignore[arg-type]
-        return
-    _check_there(name)
-    yield from formats.stream(name, format, skip_bad_rows=skip_bad_rows)
+    """As `trace_of`, but in pieces on one clock where that can be done: nothing is held whole."""
+    recipe = recipe_of(name)
+    if recipe is None:
+        _check_there(name)
+        recipe = Replay(path=Path(name), format=format, skip_bad_rows=skip_bad_rows, sort=sort)
+        yield from recipe.pieces(stream(seed, "traffic"), horizon_s)
+    else:
+        yield from recipe.pieces(stream(seed, "traffic"), horizon_s, Path(name).parent)
 
 
 def _check_there(name: str) -> None:

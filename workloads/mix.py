@@ -1,5 +1,6 @@
 """Mixes of named clients: heavy hitters, tenants, priorities, shares of one volume."""
 
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -117,6 +118,12 @@ class Mix(Value):
         if self.num_requests is not None and self.num_requests < len(whole):
             whole = whole.take(np.arange(self.num_requests))
         return whole
+
+    def pieces(
+        self, rng: Generator, horizon_s: float | None, base_dir: Path = Path()
+    ) -> Iterator[Trace]:
+        """As `sample`, in one piece."""
+        yield self.sample(rng, horizon_s, base_dir)
 
     def _of(
         self, client: MixClient, rng: Generator, end: float | None, base_dir: Path

@@ -1,5 +1,6 @@
 """Replay: a trace from a file, whole or a window of it, as fast as it was or faster."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -77,6 +78,43 @@ class Replay(Value):
         if self.assume_prefixes is not None:
             trace = assume_prefixes(trace, self.assume_prefixes, rng)
         return trace if self.client is None else trace.sent_by(self.client)
+
+    def pieces(
+        self, rng: Generator, horizon_s: float | None, base_dir: Path = Path()
+    ) -> Iterator[Trace]:
+        """As `sample`, in pieces on one clock, so that the file is never all in memory.
+
+        With `sort`, `retime` or `assume_prefixes`, which need it whole, there is one piece.
+
+        Raises
+        ------
+        InputError
+            As `sample`, when the piece that is wrong is reached.
+        """
+        if self.sort or self.retime is not None or self.assume_prefixes is not None:
+            yield self.sample(rng, horizon_s, base_dir)
+            return
+        path = base_dir / self.path
+        left = self.limit
+        end = np.inf if self.duration_s is None else self.start_s + self.duration_s
+        if horizon_s is not None:
+            end = min(end, self.start_s + horizon_s * self.rate_scale)
+        for piece in formats.stream(
+            path, self.format, skip_bad_rows=self.skip_bad_rows, columns=self.columns
+        ):
+            if piece.meta.get("no_times"):
+                raise InputError(f"{path}: the file has no times; say with `retime` when they come")
+            if piece.arrival_s[0] >= end or left == 0:
+                break
+            rows = np.flatnonzero((piece.arrival_s >= self.start_s) & (piece.arrival_s < end))
+            if self.tenants:
+                rows = rows[np.isin(np.asarray(piece.tenant, dtype=str)[rows], self.tenants)]
+            rows = rows[:left]
+            left = None if left is None else left - len(rows)
+            if len(rows):
+                cut = piece.take(rows, shift_s=self.start_s)
+                cut = cut if self.rate_scale == 1 else cut.rate_scaled(self.rate_scale)
+                yield cut if self.client is None else cut.sent_by(self.client)
 
     def _cut(self, trace: Trace, horizon_s: float | None, path: Path) -> Trace:
         """The window, at the speed asked for, up to the horizon and the limit."""

@@ -1,5 +1,6 @@
 """ServeGen traffic: many clients, each with its own rate and lengths through the day."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -56,6 +57,12 @@ class ServeGen(Value):
                 f"{path}: its clients send nothing from {self.start_s:g} s on within the limits"
             )
         return cut
+
+    def pieces(
+        self, rng: Generator, horizon_s: float | None, base_dir: Path = Path()
+    ) -> Iterator[Trace]:
+        """As `sample`, in one piece."""
+        yield self.sample(rng, horizon_s, base_dir)
 
 
 def _client_files(folder: Path) -> list[Path]:

@@ -25,9 +25,22 @@ def from_shelf(data: Any) -> Any:
         if not changes:
             return base
         changed = f"{base.get('source', '')}; changed here: {', '.join(sorted(changes))}"
-        return {**base, "source": changed, **changes}
+        return {**_merged(base, changes), "source": changes.get("source", changed)}
     if not isinstance(data, str):
         return data
     if data not in names():
         raise InputError(f"no traffic is called {data!r}; {did_you_mean(data, names())}")
     return load_yaml(SHELF / f"{data}.yaml")
+
+
+def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """``base`` with ``changes`` laid over it, all the way down; another kind replaces the whole."""
+    merged = dict(base)
+    for key, value in changes.items():
+        below = merged.get(key)
+        merged[key] = value
+        if isinstance(below, Mapping) and isinstance(value, Mapping):
+            kind = below.get("kind")
+            if value.get("kind", kind) == kind:
+                merged[key] = _merged(below, value)
+    return merged

@@ -1,5 +1,6 @@
 """Synthetic traffic: a recipe of arrivals, lengths, shared text and conversations."""
 
+from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -23,6 +24,8 @@ from workloads.shared_text import Documents, SharedPrefixes
 from workloads.trace import Trace
 
 __all__ = ["Synthetic"]
+
+PIECE_REQUESTS = 1 << 20
 
 
 class Synthetic(Value):
@@ -120,6 +123,35 @@ class Synthetic(Value):
             return None
         return trace if self.client is None else trace.sent_by(self.client)
 
+    def pieces(
+        self, rng: Generator, horizon_s: float | None, base_dir: Path = Path()
+    ) -> Iterator[Trace]:
+        """As `sample`, in pieces on one clock, so that lengths are never all in memory.
+
+        Only the instants of arrival are held whole (8 bytes a request). Traffic with shared text,
+        conversations or a closed loop comes in one piece. Lengths that are correlated are so within
+        each piece: then the rows are not those of `sample`, though as likely.
+        """
+        if self.shared_prefixes or self.documents or self.sessions or self.arrivals.closed:
+            yield self.sample(rng, horizon_s, base_dir)
+            return
+        when, what, _, _ = rng.spawn(4)
+        limits = [limit for limit in (horizon_s, self.duration_s) if limit is not None]
+        starts = self.arrivals.sample(when, self.num_requests, min(limits) if limits else None)
+        streams = what.spawn(3)
+        for begin in range(0, len(starts), PIECE_REQUESTS):
+            arrival = starts[begin : begin + PIECE_REQUESTS]
+            prompt, output = self._drawn(streams, len(arrival), base_dir)
+            trace = Trace.from_columns(
+                arrival,
+                prompt,
+                output,
+                priority=np.full(len(arrival), self.priority),
+                tenant=None if self.tenant is None else np.full(len(arrival), self.tenant, object),
+                meta=self._meta(),
+            )
+            yield trace if self.client is None else trace.sent_by(self.client)
+
     def mean_requests(self, base_dir: Path = Path()) -> float:
         """Requests that come of one arrival: the turns of a conversation."""
         return 1.0 if self.sessions is None else self.sessions.turns.mean_tokens(base_dir)
@@ -136,7 +168,12 @@ class Synthetic(Value):
 
     def _lengths(self, rng: Generator, number: int, base_dir: Path) -> tuple[Ints, Ints]:
         """New prompt tokens and output tokens of each request."""
-        for_prompt, for_output, for_ranks = rng.spawn(3)
+        return self._drawn(rng.spawn(3), number, base_dir)
+
+    def _drawn(
+        self, streams: Sequence[Generator], number: int, base_dir: Path
+    ) -> tuple[Ints, Ints]:
+        for_prompt, for_output, for_ranks = streams
         if self.joint_lengths is not None:
             return self.joint_lengths.sample(for_prompt, number, base_dir)
         assert self.prompt_tokens is not None

@@ -2,15 +2,16 @@
 
 import gzip
 import json
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+import os
+from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from hardware_profiles.errors import InputError, did_you_mean
-from workloads.block_names import block_names
+from workloads.block_names import BlockBook
 from workloads.columns import OPTIONAL
 from workloads.formats import mooncake
 from workloads.formats.parquet import META_KEY, SEGMENT_COLUMNS
@@ -19,35 +20,57 @@ from workloads.trace import Trace
 __all__ = ["FORMATS", "format_of", "lost_in", "write"]
 
 _CHUNK = 1 << 16
-EPOCH = datetime(2024, 1, 1, tzinfo=UTC)
+EPOCH = "2024-01-01T00:00:00"
 """When a trace without a date of its own begins, in formats that need one."""
 
 
-def write(trace: Trace, path: Path | str, format: str | None = None) -> None:
+def write(
+    trace: Trace | Iterable[Trace], path: Path | str, format: str | None = None
+) -> tuple[int, float]:
     """Write a trace to a file, whole or not at all.
 
     Parameters
     ----------
-    trace : what to write.
+    trace : what to write; or its pieces on one clock, none of which is kept.
     path : the file; with ``.gz`` at the end, text is packed with gzip.
     format : ``parquet``, ``azure`` or ``mooncake``; by the suffix (.parquet, .csv, .jsonl) when not
         given.
 
+    Returns
+    -------
+    Number of requests, and the arrival of the last. [s]
+
     Raises
     ------
     InputError
-        For an unknown format, or a trace that cannot be told in it.
+        For an unknown format, or pieces whose rows refer to one another.
     """
     path = Path(path)
     format = format_of(path, format)
-    part = path.with_name(f".{path.name}.part")
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    count = _Count([trace] if isinstance(trace, Trace) else trace)
     try:
-        FORMATS[format](trace, part, path.suffix == ".gz")
+        FORMATS[format](iter(count), part, path.suffix == ".gz")
         part.replace(path)
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror or error}") from None
     finally:
         part.unlink(missing_ok=True)
+    return count.requests, count.last_s
+
+
+class _Count:
+    """Pieces of a trace, counted as they pass."""
+
+    def __init__(self, pieces: Iterable[Trace]) -> None:
+        self._pieces = pieces
+        self.requests, self.last_s = 0, 0.0
+
+    def __iter__(self) -> Iterator[Trace]:
+        for piece in self._pieces:
+            self.requests += len(piece)
+            self.last_s = float(piece.arrival_s[-1])
+            yield piece
 
 
 def format_of(path: Path, format: str | None = None) -> str:
@@ -94,13 +117,32 @@ def _in_blocks(trace: Trace) -> bool:
     return bool(whole.all() and (ids >= 0).all())
 
 
-def _parquet(trace: Trace, path: Path, packed: bool) -> None:
-    arrow, parquet = import_module("pyarrow"), import_module("pyarrow.parquet")
+def _parquet(pieces: Iterator[Trace], path: Path, packed: bool) -> None:
+    parquet = import_module("pyarrow.parquet")
+    writer = None
+    try:
+        for number, piece in enumerate(pieces):
+            table, refers = _table(piece)
+            if writer is None:
+                writer = parquet.ParquetWriter(path, table.schema, compression="zstd")
+            if number and refers:
+                raise InputError("a trace whose rows refer to one another is written in one piece")
+            writer.write_table(table.replace_schema_metadata(writer.schema.metadata))
+    finally:
+        if writer is not None:
+            writer.close()
+
+
+def _table(trace: Trace) -> tuple[Any, bool]:
+    """Arrow table of all columns, and whether rows refer to others."""
+    arrow = import_module("pyarrow")
     columns = {
         name: values
         for name in ("arrival_s", "prompt_tokens", "output_tokens", *OPTIONAL)
         if (values := getattr(trace, name)) is not None
     }
+    if trace.tenant is not None:
+        columns["tenant"] = arrow.array(trace.tenant, arrow.string())
     refers = trace.follows is not None
     if trace.segments is not None:
         offsets, ids, lengths = trace.segments
@@ -114,47 +156,51 @@ def _parquet(trace: Trace, path: Path, packed: bool) -> None:
         "clients": [client.model_dump(mode="json") for client in trace.clients],
         "refers": refers,
     }
-    table = arrow.table(columns).replace_schema_metadata({META_KEY: json.dumps(notes)})
-    parquet.write_table(table, path, compression="zstd")
+    return arrow.table(columns).replace_schema_metadata({META_KEY: json.dumps(notes)}), refers
 
 
-def _azure(trace: Trace, path: Path, packed: bool) -> None:
-    ticks = np.rint(trace.arrival_s * 1e7).astype(np.int64)
-    began = np.datetime64(str(trace.meta.get("began", EPOCH.strftime("%Y-%m-%dT%H:%M:%S"))), "ns")
-
+def _azure(pieces: Iterator[Trace], path: Path, packed: bool) -> None:
     def lines() -> Iterator[str]:
         yield "TIMESTAMP,ContextTokens,GeneratedTokens\n"
-        for start in range(0, len(trace), _CHUNK):
-            rows = slice(start, start + _CHUNK)
-            instants = np.datetime_as_string(began + ticks[rows] * 100, unit="ns")
-            for instant, prompt, output in zip(
-                instants.tolist(),
-                trace.prompt_tokens[rows].tolist(),
-                trace.output_tokens[rows].tolist(),
-                strict=True,
-            ):
-                yield f"{instant[:10]} {instant[11:27]},{prompt},{output}\n"
+        began = None
+        for piece in pieces:
+            if began is None:
+                began = np.datetime64(str(piece.meta.get("began", EPOCH)), "ns")
+            for start in range(0, len(piece), _CHUNK):
+                rows = slice(start, start + _CHUNK)
+                ticks = np.rint(piece.arrival_s[rows] * 1e7).astype(np.int64)
+                instants = np.datetime_as_string(began + ticks * 100, unit="ns")
+                for instant, prompt, output in zip(
+                    instants.tolist(),
+                    piece.prompt_tokens[rows].tolist(),
+                    piece.output_tokens[rows].tolist(),
+                    strict=True,
+                ):
+                    yield f"{instant[:10]} {instant[11:27]},{prompt},{output}\n"
 
     _write_lines(lines(), path, packed)
 
 
-def _mooncake(trace: Trace, path: Path, packed: bool) -> None:
+def _mooncake(pieces: Iterator[Trace], path: Path, packed: bool) -> None:
+    book = BlockBook(mooncake.BLOCK_TOKENS)
+
     def lines() -> Iterator[str]:
-        rows = zip(
-            (trace.arrival_s * 1e3).tolist(),
-            trace.prompt_tokens.tolist(),
-            trace.output_tokens.tolist(),
-            block_names(trace, mooncake.BLOCK_TOKENS),
-            strict=True,
-        )
-        for ms, prompt, output, names in rows:
-            record = {
-                "timestamp": int(ms) if ms == int(ms) else ms,
-                "input_length": prompt,
-                "output_length": output,
-                "hash_ids": names,
-            }
-            yield json.dumps(record) + "\n"
+        for piece in pieces:
+            rows = zip(
+                (piece.arrival_s * 1e3).tolist(),
+                piece.prompt_tokens.tolist(),
+                piece.output_tokens.tolist(),
+                book.names(piece),
+                strict=True,
+            )
+            for ms, prompt, output, names in rows:
+                record = {
+                    "timestamp": int(ms) if ms == int(ms) else ms,
+                    "input_length": prompt,
+                    "output_length": output,
+                    "hash_ids": names,
+                }
+                yield json.dumps(record) + "\n"
 
     _write_lines(lines(), path, packed)
 
@@ -169,7 +215,7 @@ def _write_lines(lines: Iterator[str], path: Path, packed: bool) -> None:
             text.writelines(lines)
 
 
-FORMATS: dict[str, Callable[[Trace, Path, bool], None]] = {
+FORMATS: dict[str, Callable[[Iterator[Trace], Path, bool], None]] = {
     "parquet": _parquet,
     "azure": _azure,
     "mooncake": _mooncake,
