@@ -38,6 +38,15 @@ def test_an_override_below_a_name_changes_a_copy_of_the_entry(tmp_path: Path) ->
     assert (scenario.engine.max_num_seqs, scenario.replicas) == (7, 3)
 
 
+def test_an_override_deep_in_named_traffic_changes_only_that(tmp_path: Path) -> None:
+    plain = from_text(tmp_path, TEXT)
+    faster = from_text(tmp_path, TEXT, **{"traffic.arrivals.rate_per_s": 50.0})
+    assert len(faster.trace()) > 2 * len(plain.trace())
+    assert faster.traffic.output_tokens == plain.traffic.output_tokens
+    constant = {"kind": "constant", "rate_per_s": 1.0}
+    assert len(from_text(tmp_path, TEXT, **{"traffic.arrivals": constant}).trace()) <= 21
+
+
 def test_an_override_below_an_engine_profile_keeps_the_profile(tmp_path: Path) -> None:
     scenario = from_text(tmp_path, TEXT + "engine: vllm-0.32\n", **{"engine.max_num_seqs": 9})
     assert (scenario.engine.profile, scenario.engine.max_num_seqs) == ("vllm-0.32", 9)
