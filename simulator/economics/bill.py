@@ -9,8 +9,11 @@ from typing import Any
 
 import pandas as pd
 
+from simulator.economics.cost_line import CostLine, audit_table
 from simulator.economics.cost_lines import COST_LINES, WORK_LINES, gpu_rent_idle
+from simulator.economics.terms import Terms
 from simulator.economics.unit_costs import per_request, per_tenant, ratio, spent_on, unit_costs
+from simulator.economics.usage import usage_of
 from simulator.record.files import write_json, write_parquet
 from simulator.record.result import Result
 
@@ -27,7 +30,8 @@ class Bill:
     """
 
     lines: pd.DataFrame
-    """One row a cost line: line, usd, its share of the total, what it means."""
+    """One row a cost line: line, usd, its share of the total, what it means; with terms given also
+    the columns of an audit: group, work_usd, idle_usd, formula, inputs, source, checked."""
     usd_total: float
     usd_idle: float
     """Of it, GPUs that were ready and had nothing to do. [USD]"""
@@ -82,22 +86,39 @@ class Bill:
         write_parquet(self.requests, Path(folder) / "bill_requests.parquet")
 
 
-def bill(result: Result) -> Bill:
-    """Price a run with its scenario's offer.
+def bill(result: Result, terms: Terms | None = None) -> Bill:
+    """Price a run.
+
+    Parameters
+    ----------
+    terms : how the GPUs are had and what is paid besides; the scenario's offer by the hour, and
+        nothing besides, if not given.
 
     Raises nothing for a run in which nothing was served: it still costs its rent, and its unit
     costs are NaN.
     """
-    lines = _lines(result)
+    if terms is None:
+        lines = _lines(result)
+        work = float(lines.loc[lines["line"].isin(WORK_LINES), "usd"].sum())
+        return _billed(result, lines, work, gpu_rent_idle(result), 0.0)
+    costs = terms.lines(usage_of(result))
+    lines = _audited(costs)
+    parts = [sum(getattr(cost, part) for cost in costs) for part in ("work", "idle", "marginal")]
+    return _billed(result, lines, *parts)
+
+
+def _billed(
+    result: Result, lines: pd.DataFrame, attributable: float, idle: float, marginal: float
+) -> Bill:
+    """The bill of lines whose part `attributable` paid for work. [USD]"""
     total = float(lines["usd"].sum())
-    attributable = float(lines.loc[lines["line"].isin(WORK_LINES), "usd"].sum())
     requests = per_request(result, attributable, total)
-    units = unit_costs(requests, total)
+    units = unit_costs(requests, total, marginal)
     headline = {name: float(units[name]["fully_loaded"]) for name in units.columns}
     return Bill(
         lines=lines,
         usd_total=total,
-        usd_idle=gpu_rent_idle(result),
+        usd_idle=idle,
         markup=ratio(total, attributable),
         usd_per_request=headline["usd_per_request"],
         usd_per_good_request=headline["usd_per_good_request"],
@@ -108,6 +129,13 @@ def bill(result: Result) -> Bill:
         requests=requests,
         tenants=per_tenant(requests),
     )
+
+
+def _audited(costs: list[CostLine]) -> pd.DataFrame:
+    table = audit_table(costs)
+    whole = float(table["usd"].sum())
+    table.insert(2, "share", [ratio(usd, whole) for usd in table["usd"]])
+    return table.assign(meaning=table["formula"])
 
 
 def _lines(result: Result) -> pd.DataFrame:

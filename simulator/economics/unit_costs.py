@@ -42,11 +42,11 @@ def per_request(result: Result, attributable_usd: float, total_usd: float) -> pd
     return table
 
 
-def unit_costs(requests: pd.DataFrame, total_usd: float) -> pd.DataFrame:
+def unit_costs(requests: pd.DataFrame, total_usd: float, marginal_usd: float = 0.0) -> pd.DataFrame:
     """Cost per request and per token: marginal, attributable and fully loaded. [USD]
 
     * marginal : what one request more costs while there is room. Rent is paid by the hour, so on
-      rented GPUs it is nothing.
+      rented GPUs it is nothing; on one's own it is the electricity of the work.
     * attributable : the time in which GPUs worked for it.
     * fully_loaded : all of the bill, idle time included, by a uniform mark-up.
 
@@ -57,12 +57,14 @@ def unit_costs(requests: pd.DataFrame, total_usd: float) -> pd.DataFrame:
     ----------
     requests : from `per_request`.
     total_usd : the whole bill. [USD]
+    marginal_usd : what of it would not be there without the requests. [USD]
     """
     spent = requests[list(PARTS)].sum()
     attributable = float(spent.sum())
     loaded = spent * ratio(total_usd, attributable)
+    share = ratio(marginal_usd, attributable) if marginal_usd > 0 else 0.0
     rows = {
-        "marginal": _unit_row(requests, 0.0 * spent, 0.0),
+        "marginal": _unit_row(requests, share * spent, marginal_usd),
         "attributable": _unit_row(requests, spent, attributable),
         "fully_loaded": _unit_row(requests, loaded, total_usd),
     }
