@@ -86,8 +86,9 @@ def cash_flows(
     """What is paid at the start and in each month. [USD]
 
     Rent on demand and API prices follow their paths; a commitment keeps its price and size for its
-    term and is then renewed at that day's, for the need of that day; servers are bought whole when the need is there, come after their
-    lead time, are bridged by renting until then, and are sold at the end.
+    term and is then renewed at that day's, for the need of that day; servers are bought whole when
+    the need is there, come after their lead time, are bridged by renting until then, and are sold
+    at the end.
 
     Parameters
     ----------

@@ -100,7 +100,8 @@ def test_a_month_that_never_changes_is_discounted_as_in_the_books() -> None:
 
 
 def test_a_commitment_keeps_its_price_for_its_term() -> None:
-    x = {**draw(FIXED, 1, np.random.default_rng(0)), "gpu_price": np.array([-0.5])}
+    x = {**draw(FIXED, 1, np.random.default_rng(0)), "gpu_price": np.array([-0.5]),
+         "growth": np.array([0.0]), "software": np.array([0.0])}  # fmt: skip
     firm = RESERVED.with_(committed=100)
     flows = cash_flows(firm, {**x, "wages": np.array([0.0])}, 2.0, 25)[0, 1:]
     assert flows[0] == pytest.approx(flows[11])
