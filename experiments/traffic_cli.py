@@ -141,3 +141,22 @@ def convert(
 
     pieces = pieces_of(source, format=format, seed=seed, skip_bad_rows=skip_bad_rows, sort=sort)
     convert_to(pieces, out, to, edits or [], seed, _console())
+
+
+@app.command()
+@in_one_line
+def reuse(
+    scenario: Annotated[Path, typer.Argument(help="YAML file that holds the scenario.")],
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="PATH=VALUE", help="Change one value of the scenario."),
+    ] = None,
+) -> None:
+    """Run a scenario: the prefix hits that emerge, beside what a cache could find at most."""
+    from experiments.overrides import read_overrides
+    from experiments.traffic_reuse import reuse_of
+    from experiments.traffic_telling import tell_reuse
+    from simulator.scenario import Scenario
+
+    found = reuse_of(Scenario.from_file(scenario, read_overrides(settings or [])))
+    tell_reuse(found, _console())

@@ -12,7 +12,7 @@ from rich.text import Text
 from workloads.fit import Fit
 from workloads.profile_trace import TraceProfile
 
-__all__ = ["tell_fit", "tell_notes", "tell_profile"]
+__all__ = ["tell_fit", "tell_notes", "tell_profile", "tell_reuse"]
 
 MOST_ROWS = 12
 
@@ -52,6 +52,12 @@ def tell_fit(found: Fit, console: Console) -> None:
     _print(console, "the trace, and one draw of the recipe", found.quality)
     for lost in found.left_out:
         console.print(f"not in the recipe: {lost}", highlight=False, soft_wrap=True)
+
+
+def tell_reuse(found: pd.DataFrame, console: Console) -> None:
+    """Print the hit rate that emerged beside its bounds."""
+    shares = found.assign(hit_rate=[f"{100 * rate:.1f} %" for rate in found.hit_rate])
+    _print(console, "prompt tokens found in a prefix cache", shares)
 
 
 def tell_notes(meta: Any, console: Console) -> None:

@@ -17,7 +17,7 @@ from workloads.trace import Trace
 
 __all__ = ["TraceProfile", "profile"]
 
-REUSE_BLOCK_TOKENS = 64
+REUSE_BLOCK_TOKENS = 16
 """Block of the reuse bound where the trace has no blocks of its own."""
 REUSE_REQUESTS = 200_000
 """The reuse bound is of so many first requests; it needs them all at once."""
@@ -108,7 +108,7 @@ def profile(
     ----------
     pieces : a trace, or its pieces on one clock as `workloads.formats.stream` yields them.
     service : how long a request is under way, for the requests at once.
-    block_tokens : block of the reuse bound; that of the trace, else 64, when not given.
+    block_tokens : block of the reuse bound; that of the trace, else 16, when not given.
     """
     service = service or ServiceTime()
     arrivals, lengths, at_once = Arrivals(), LengthTable(), Simultaneous()

@@ -3,20 +3,47 @@
 Blocks of all prompts and answers are touched in order of arrival and the least recently touched
 are forgotten. A block is found if fewer others than the cache holds were touched since (its stack
 distance: Mattson et al., IBM Systems Journal 9 (1970) 78-117), and all before it in its prompt are
-found too. Answers count as cached at the instant of asking, and the cache is one for all replicas,
-so no fleet that forgets the least recently used finds more than this.
+found too. Answers count as cached at the instant of asking, and the cache is one for all replicas.
+
+Blocks that the same requests share are touched together and have one distance, so runs of blocks
+are counted and not blocks.
 """
 
 import numpy as np
 import pandas as pd
 
-from workloads.block_names import block_names
-from workloads.segments import Ints
+from workloads.prompts import shared_paths
 from workloads.trace import Trace
 
-__all__ = ["reuse_bound", "stack_distances"]
+__all__ = ["reuse_bound"]
 
-NEVER = np.iinfo(np.int64).max
+
+class _Touched:
+    """Blocks by the moment they were last touched: how many were touched since a moment.
+
+    A Fenwick tree over moments; each holds the blocks whose last touch it was.
+    """
+
+    def __init__(self, moments: int) -> None:
+        self._tree = [0] * (moments + 1)
+        self._size = moments
+        self.blocks = 0
+
+    def add(self, moment: int, blocks: int) -> None:
+        """Let so many more (or fewer) blocks have been touched last at a moment."""
+        self.blocks += blocks
+        place = moment + 1
+        while place <= self._size:
+            self._tree[place] += blocks
+            place += place & -place
+
+    def since(self, moment: int) -> int:
+        """Blocks touched last after a moment."""
+        until, place = 0, moment + 1
+        while place > 0:
+            until += self._tree[place]
+            place -= place & -place
+        return self.blocks - until
 
 
 def reuse_bound(
@@ -33,85 +60,59 @@ def reuse_bound(
     Returns
     -------
     Columns cache_tokens (inf for a cache without bound), hit_tokens, hit_rate (of prompt tokens).
+
+    >>> twice = [{"arrival_s": k, "prompt": [["q", 40]], "output_tokens": 1} for k in (0, 1)]
+    >>> reuse_bound(Trace.from_requests(twice)).hit_tokens.tolist()
+    [32]
     """
-    touched, owner, counts = _touches(trace, block_tokens)
-    distance = stack_distances(touched)
-    # Within a request, a block is found only if all before it are: the running maximum tells.
-    reach = _running_maximum(distance, owner)
-    findable = counts[owner] > _place_in(owner)
-    reach = reach[findable]
-    reach = np.sort(reach[reach < NEVER])
+    distance, blocks, touched = _distances(trace, block_tokens)
     if cache_tokens is None:
-        cache_tokens = _sizes(int(touched.max(initial=0) + 1) * block_tokens)
+        cache_tokens = _sizes(touched * block_tokens)
     sizes = np.array([*cache_tokens, np.inf])
-    blocks = np.floor(sizes / block_tokens)
-    hits = np.searchsorted(reach, blocks, side="left") * block_tokens
-    total = int(trace.prompt_tokens.sum())
-    return pd.DataFrame({"cache_tokens": sizes, "hit_tokens": hits, "hit_rate": hits / total})
+    order = np.argsort(distance, kind="stable")
+    found = np.concatenate(([0], np.cumsum(blocks[order])))
+    # A block is still there if fewer others than fit beside it were touched since.
+    reach = np.searchsorted(distance[order], np.floor(sizes / block_tokens), side="left")
+    hits = found[reach] * block_tokens
+    rate = hits / int(trace.prompt_tokens.sum())
+    return pd.DataFrame({"cache_tokens": sizes, "hit_tokens": hits, "hit_rate": rate})
 
 
-def stack_distances(touched: Ints) -> Ints:
-    """Number of other blocks touched since each block was touched last; `NEVER` the first time.
-
-    >>> stack_distances(np.array([5, 7, 7, 5])).tolist()[2:]
-    [0, 1]
-    """
-    number = len(touched)
-    order = np.argsort(touched, kind="stable")
-    same = np.diff(touched[order], prepend=-1) == 0
-    last = np.full(number, -1, dtype=np.int64)
-    last[order[same]] = order[np.flatnonzero(same) - 1]
-    # Distinct blocks in (last, now): touches there whose own last lies at or before that of now.
-    between = _not_larger_before(last) - (last + 1)
-    return np.where(last < 0, NEVER, between)
-
-
-def _not_larger_before(values: Ints) -> Ints:
-    """For each place, how many places before it hold a value not larger; by merging halves."""
-    number = len(values)
-    found = np.zeros(number, dtype=np.int64)
-    width = 1
-    place = np.arange(number)
-    span = int(values.max(initial=0)) + 3
-    while width < number:
-        pair = place // (2 * width)
-        right = (place // width) % 2 == 1
-        keys = pair * span + values + 1
-        left_keys = np.sort(keys[~right])
-        starts = np.searchsorted(left_keys, pair[right] * span, side="left")
-        found[right] += np.searchsorted(left_keys, keys[right], side="right") - starts
-        width *= 2
-    return found
-
-
-def _touches(trace: Trace, block_tokens: int) -> tuple[Ints, Ints, Ints]:
-    """Blocks in order of touching, the request of each, and how many of each could be found."""
-    # The KV of an answer's last token is never computed; a part-filled block is never found.
-    whole = (trace.prompt_tokens + trace.output_tokens - 1) // block_tokens
-    names = block_names(trace, block_tokens, with_output=True)
-    flat = [name for row, count in zip(names, whole.tolist(), strict=True) for name in row[:count]]
-    owner = np.repeat(np.arange(len(trace)), whole)
+def _distances(trace: Trace, block_tokens: int) -> tuple[np.ndarray, np.ndarray, int]:
+    """Distance and number of blocks of every run that is touched again; blocks there are in all."""
+    paths = shared_paths(trace, block_tokens)
+    touched = _Touched(sum(map(len, paths)) + len(paths))
+    # The KV of an answer's last token is never computed, and a part-filled block never found.
+    whole = ((trace.prompt_tokens + trace.output_tokens - 1) // block_tokens).tolist()
     # The last token of a prompt is always computed, and with it its block.
-    return np.array(flat, dtype=np.int64), owner, (trace.prompt_tokens - 1) // block_tokens
-
-
-def _place_in(owner: Ints) -> Ints:
-    """Place of each block in its own request."""
-    starts = np.searchsorted(owner, owner, side="left")
-    return np.arange(len(owner)) - starts
-
-
-def _running_maximum(values: Ints, owner: Ints) -> Ints:
-    """Largest value so far within each owner; owners rise."""
-    result = values.copy()
-    place = _place_in(owner)
-    step = 1
-    longest = int(place.max(initial=0)) + 1
-    while step < longest:
-        reach = np.flatnonzero(place >= step)
-        result[reach] = np.maximum(result[reach], result[reach - step])
-        step *= 2
-    return result
+    findable = ((trace.prompt_tokens - 1) // block_tokens).tolist()
+    last: dict[int, tuple[int, int]] = {}
+    distances: list[int] = []
+    counts: list[int] = []
+    moment = 0
+    for path, all_blocks, most in zip(paths, whole, findable, strict=True):
+        begin, reach, missed = 0, 0, False
+        for node, end in path:
+            end = min(end, all_blocks)
+            if end <= begin:
+                break
+            # Of a run that ends an answer, the last block may not have been whole before.
+            before, width = last.get(node, (0, 0))
+            if width:
+                reach = max(reach, touched.since(before) + width - 1)
+                touched.add(before, -width)
+                if not missed and begin < most:
+                    distances.append(reach)
+                    counts.append(min(begin + width, end, most) - begin)
+            missed = missed or begin + width < end
+            width = max(width, end - begin)
+            touched.add(moment, width)
+            last[node] = moment, width
+            moment, begin = moment + 1, end
+        touched.add(moment, all_blocks - begin)
+        moment += 1
+    found = np.array(distances, dtype=np.int64), np.array(counts, dtype=np.int64)
+    return *found, touched.blocks
 
 
 def _sizes(most: int) -> tuple[int, ...]:

@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from workloads import formats
 from workloads.arrivals import MMPP, Constant, Gamma, Poisson
+from workloads.block_names import block_names
 from workloads.burstiness import Arrivals
 from workloads.edit import thin
 from workloads.merge import stitch
 from workloads.profile_trace import profile
-from workloads.reuse import NEVER, reuse_bound, stack_distances
+from workloads.reuse import reuse_bound
 from workloads.simultaneous import ServiceTime, Simultaneous, of_intervals
 from workloads.trace import Trace
 from workloads.traffic import named
@@ -166,30 +167,36 @@ def test_simulated_times_may_be_counted_in_any_order():
     assert found.by_minute().peak.tolist() == [2]
 
 
-@given(touched=st.lists(st.integers(0, 6), max_size=40))
-def test_stack_distances_are_counted_as_by_hand(touched):
-    found = stack_distances(np.array(touched, dtype=np.int64)).tolist()
-    for now, block in enumerate(touched):
-        before = [k for k in range(now) if touched[k] == block]
-        expected = len(set(touched[before[-1] + 1 : now])) if before else NEVER
-        assert found[now] == expected
+@st.composite
+def talks(draw):
+    """Requests whose prompts begin with few texts and may quote earlier answers."""
+    rows = []
+    for row in range(draw(st.integers(1, 9))):
+        names = [*"abc", *(f"out:{k}" for k in range(row))]
+        pieces = st.tuples(st.sampled_from(names), st.integers(1, 14))
+        prompt = [list(piece) for piece in draw(st.lists(pieces, min_size=1, max_size=4))]
+        rows.append({"arrival_s": row, "prompt": prompt, "output_tokens": draw(st.integers(1, 9))})
+    return Trace.from_requests(rows)
 
 
-@given(touched=st.lists(st.integers(0, 5), min_size=1, max_size=30), size=st.integers(1, 6))
-def test_the_bound_is_what_a_least_recently_used_cache_finds(touched, size):
-    """Prompts of one whole block each and a token more: every touch is a request of its own."""
-    rows = [
-        {"arrival_s": k, "prompt": [[f"b{block}", 16], ["end", 1]], "output_tokens": 1}
-        for k, block in enumerate(touched)
-    ]
-    trace = Trace.from_requests(rows)
-    hits, cache = 0, list[int]()
-    for block in touched:
-        hits += block in cache
-        cache = [b for b in cache if b != block] + [block]
-        cache = cache[-size:]
-    found = reuse_bound(trace, 16, cache_tokens=(16 * size,))
-    assert found.hit_tokens.tolist() == [16 * hits, 16 * (len(touched) - len(set(touched)))]
+def by_hand(trace: Trace, block: int, size: int) -> int:
+    """Prompt tokens found by a cache of so many blocks, touched one by one."""
+    cache: list[int] = []
+    hits = 0
+    for row, names in enumerate(block_names(trace, block, with_output=True)):
+        prompt, output = int(trace.prompt_tokens[row]), int(trace.output_tokens[row])
+        unbroken = True
+        for place, name in enumerate(names[: (prompt + output - 1) // block]):
+            unbroken = unbroken and name in cache
+            hits += block * (unbroken and place < (prompt - 1) // block)
+            cache = ([old for old in cache if old != name] + [name])[-size:]
+    return hits
+
+
+@given(trace=talks(), block=st.integers(1, 5), size=st.integers(1, 30))
+def test_the_bound_is_what_a_least_recently_used_cache_finds(trace, block, size):
+    found = reuse_bound(trace, block, cache_tokens=(block * size,)).hit_tokens
+    assert found.tolist() == [by_hand(trace, block, size), by_hand(trace, block, 10**6)]
 
 
 def test_answers_are_found_by_the_next_turn():
