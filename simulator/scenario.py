@@ -7,16 +7,25 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
-from hardware_profiles.errors import InputError
+from hardware_profiles.errors import InputError, did_you_mean
 from hardware_profiles.explain import explain
 from hardware_profiles.gpu import GPU
 from hardware_profiles.offer import Offer
 from hardware_profiles.profile import Positive, Text, load_yaml
 from hardware_profiles.value import Value
 from simulator.engine.engine_args import PROFILES, EngineArgs
-from simulator.fleet.router import RoundRobin, Router
+from simulator.fleet.admission import Admission
+from simulator.fleet.autoscaler import Autoscaler
+from simulator.fleet.faults import Fault
+from simulator.fleet.hold import Queue
+from simulator.fleet.operations import Operation
+from simulator.fleet.overflow import Overflow
+from simulator.fleet.pool_plan import Disaggregation, LoRA, PoolChoice, PoolPlan
+from simulator.fleet.router import LoadRouter, RoundRobin
+from simulator.fleet.routing import Router
+from simulator.fleet.start_up import StartUp
 from simulator.physics.memory import num_gpu_blocks
 from simulator.rng import stream
 from simulator.step_time_model import Roofline, StepTime, StepTimeModel
@@ -55,9 +64,28 @@ class Scenario(Value):
     """Who asks, when, for how much: a recipe, a trace file, or a name on the shelf."""
     model: LLM
     gpu: GPU
-    replicas: Annotated[int, Field(ge=1, le=100_000)] = 1
+    autoscaler: Autoscaler | None = None
+    """Who asks for replicas; None: ``replicas``, for good. It begins with ``replicas``."""
+    overflow: Overflow | None = None
+    """Somebody else's API that takes what is too much."""
+    pools: tuple[PoolPlan, ...] = ()
+    """Replicas of several kinds; none: one pool of what is said here."""
+    replicas: Annotated[int, Field(ge=0, le=100_000)] = 1
     """Engines of ``tensor_parallel_size × pipeline_parallel_size`` GPUs each."""
     router: Router = RoundRobin()
+    admission: Admission | None = None
+    """Who is let in; None: everybody."""
+    queue: Queue | None = None
+    """Where requests wait at the gateway; None: straight to the engines."""
+    start_up: StartUp | None = None
+    """Cold start of a replica that was not there from the beginning; None: at once."""
+    faults: tuple[Fault, ...] = ()
+    max_requeues: Annotated[int, Field(ge=0, le=1000)] = 3
+    """A request that is lost with its replica is served anew so often, then it has failed."""
+    operations: tuple[Operation, ...] = ()
+    pool_choice: PoolChoice | None = None
+    disaggregation: Disaggregation | None = None
+    lora: LoRA | None = None
     engine: EngineArgs = EngineArgs()
     step_time: StepTimeModel = Roofline()
     client_overhead: bool = True
@@ -96,6 +124,66 @@ class Scenario(Value):
             )
         object.__setattr__(self, "engine", self.engine.resolved(self.gpu, self.model))
         return self
+
+    @field_validator("replicas")
+    @classmethod
+    def _somebody_serves(cls, replicas: int, info: ValidationInfo) -> int:
+        others = any(info.data.get(name) for name in ("autoscaler", "overflow", "pools"))
+        if replicas == 0 and not others:
+            raise InputError(
+                "expected at least 1 where no autoscaler, overflow or pools are given, found 0"
+            )
+        return replicas
+
+    @model_validator(mode="after")
+    def _whole_fleet(self) -> Self:
+        names = [plan.name for plan in self.pools]
+        if len(set(names)) < len(names):
+            raise InputError(f"pools: two of them have one name; there are {', '.join(names)}")
+        if self.disaggregation is not None:
+            for role in ("prefill", "decode"):
+                wanted = getattr(self.disaggregation, role)
+                if wanted not in names:
+                    raise InputError(
+                        f"disaggregation: {role}: no pool is called {wanted!r}; "
+                        f"{did_you_mean(wanted, names)}"
+                    )
+        for wanted in getattr(self.pool_choice, "pools", {}).values():
+            if wanted not in names:
+                raise InputError(
+                    f"pool_choice: no pool is called {wanted!r}; {did_you_mean(wanted, names)}"
+                )
+        if len(names) > 1 and self.pool_choice is None and self.disaggregation is None:
+            raise InputError("pools: say which pool a request goes to, with pool_choice")
+        self.plans()
+        return self
+
+    def plans(self) -> dict[str, Scenario]:
+        """Each pool as a scenario of its own, by name; "" for the only one."""
+        if not self.pools:
+            return {"": self}
+        plain = {
+            name: getattr(self, name)
+            for name in type(self).model_fields
+            if name not in ("pools", "pool_choice", "disaggregation")
+        }
+        found = {}
+        for plan in self.pools:
+            changes = plan.changes()
+            mine = {**plain, "name": f"{self.name} {plan.name}", **changes}
+            if "gpu" in changes and "offer" not in changes:
+                del mine["offer"]
+            found[plan.name] = type(self).parse(mine)
+        return found
+
+    def is_plain(self) -> bool:
+        """Whether there is nothing but replicas behind a router that goes by their loads."""
+        return (
+            isinstance(self.router, LoadRouter)
+            and not self.router.stale_s
+            and not (self.admission or self.queue or self.autoscaler or self.overflow)
+            and not (self.faults or self.operations or self.pools or self.lora)
+        )
 
     @classmethod
     def from_file(cls, path: Path | str, overrides: Mapping[str, object] | None = None) -> Self:

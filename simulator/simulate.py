@@ -6,12 +6,14 @@ from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 
-from hardware_profiles.errors import InputError
 from simulator.clock import Clock
 from simulator.engine.replica import Replica
 from simulator.engine.speculative import make_scheduler
 from simulator.engine.stopwatch import Stopwatch
 from simulator.fleet.cluster import Cluster, Progress
+from simulator.fleet.router import LoadRouter
+from simulator.fleet.run import run_fleet
+from simulator.fleet.size import check_size
 from simulator.record.recorder import ReplicaLog, RequestLog
 from simulator.record.result import Result
 from simulator.record.write_up import write_up
@@ -50,12 +52,14 @@ def simulate(
         If the model does not fit the GPU, or a request that ``max_model_len`` allows is larger than
         the whole KV cache.
     """
+    trace = scenario.trace() if trace is None else trace
+    if not scenario.is_plain() or trace.client is not None or trace.closed_loop:
+        return run_fleet(scenario, trace, _version(), progress, step_by_step=step_by_step)
     num_gpu_blocks = scenario.num_gpu_blocks()
     config = scenario.engine.scheduler_config(num_gpu_blocks)
     step_time = step_time_of(scenario)
-    trace = scenario.trace() if trace is None else trace
     admitted = trace.prompt_tokens + trace.output_tokens <= config.max_model_len
-    _check_size(trace, admitted, num_gpu_blocks - 1, config.block_size)
+    check_size(trace, admitted, num_gpu_blocks - 1, config.block_size)
     paths = shared_paths(trace, config.block_size) if config.enable_prefix_caching else []
 
     clock = Clock()
@@ -73,6 +77,7 @@ def simulate(
         )
         for log in logs
     ]
+    assert isinstance(scenario.router, LoadRouter)
     cluster = Cluster(clock, replicas, loads, scenario.router, stream(scenario.seed, "router"))
     for index in np.flatnonzero(~admitted).tolist():
         requests.rejected(index, float(trace.arrival_s[index]))
@@ -82,21 +87,6 @@ def simulate(
         progress(1.0)
     end_s = max(clock.now, scenario.horizon_s or 0.0)
     return write_up(scenario, _version(), trace, requests, logs, num_gpu_blocks, end_s, step_time)
-
-
-def _check_size(trace: Trace, admitted: np.ndarray, blocks: int, block_size: int) -> None:
-    """Refuse a run in which a request could never have the KV blocks it needs."""
-    needed = -(-(trace.prompt_tokens + trace.output_tokens - 1) // block_size)
-    too_large = np.flatnonzero(admitted & (needed > blocks))
-    if len(too_large):
-        row = int(too_large[0])
-        tokens = int(trace.prompt_tokens[row] + trace.output_tokens[row])
-        raise InputError(
-            f"{trace.meta.get('source', 'traffic')}: request {row} of {tokens} tokens needs "
-            f"{needed[row]} KV blocks, the cache has {blocks} "
-            f"({len(too_large)} such request{'s' if len(too_large) > 1 else ''}); "
-            f"engine.max_model_len: {blocks * block_size} would refuse them one by one"
-        )
 
 
 def _version() -> str:

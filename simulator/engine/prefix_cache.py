@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from simulator.engine.block_pool import BlockPool, Extent
-from simulator.engine.request import Request
+from simulator.engine.request import Path, Request
 
 ENDLESS = 1 << 60
 
@@ -41,6 +41,10 @@ class NoCache:
     def lookup(self, request: Request) -> Hit:
         """Nothing."""
         return NO_HIT
+
+    def matched(self, path: Path) -> int:
+        """No blocks."""
+        return 0
 
     def hold(self, request: Request, hit: Hit) -> None:
         """Nothing was hit."""
@@ -107,6 +111,26 @@ class PrefixCache(NoCache):
         if not pieces:
             return Hit((), 0, 0, volatile)
         return Hit(tuple(pieces), start, free_blocks, volatile)
+
+    def matched(self, path: Path) -> int:
+        """Blocks of a prompt that could be found now, as a router may ask.
+
+        Blocks that somebody is generating count once they have been registered.
+        """
+        findable = self.pool.findable
+        start = 0
+        for node, end in path:
+            extents = findable.get(node)
+            if extents is None:
+                break
+            want, found = end - start, 0
+            while found < want:
+                piece = _first_registered(extents, found, want)
+                if piece is None:
+                    return start + found
+                found = piece[2]
+            start = end
+        return start
 
     def hold(self, request: Request, hit: Hit) -> None:
         """The request becomes a holder of every block that it hit."""

@@ -85,9 +85,10 @@ class Replica:
         self._alarm.callbacks = []
         with suppress(StopIteration):
             self._loop.throw(Halted)
-        lost = [request for request in self._lost if request not in self._aborted]
         self._loads[self.log.number] -= len(self._lost)
-        return lost
+        for request in self._lost:
+            self.log.dropped(request)
+        return [request for request in self._lost if request not in self._aborted]
 
     def _take_notice(self) -> None:
         """Something has happened now that the next step's composing must see."""
@@ -123,8 +124,9 @@ class Replica:
         """Those whose clients have gone leave, if they have not finished meanwhile."""
         for request in self._aborted:
             if request.generated < request.output_tokens:
-                self.scheduler.abort(request)
                 self._loads[self.log.number] -= 1
+                self.scheduler.abort(request)
+                self.log.dropped(request)
         self._aborted.clear()
 
     def _die(self, batch: Batch, starts: list[float]) -> None:
@@ -169,8 +171,8 @@ class Replica:
                 log.first_tokens(batch.first_tokens, starts[1])
             finished = scheduler.commit(batch.first_step + steps - 1)
             if finished:
-                log.finished(finished, starts[steps])
                 self._loads[log.number] -= len(finished)
+                log.finished(finished, starts[steps])
 
     def _pipelined(self) -> Generator[Event, None, None]:
         """Asynchronous scheduling: a step is composed while the one before it runs.
@@ -219,8 +221,8 @@ class Replica:
                     log.first_tokens(flight.first_tokens, landing)
                 finished = scheduler.commit(last_step)
                 if finished:
-                    log.finished(finished, landing)
                     self._loads[log.number] -= len(finished)
+                    log.finished(finished, landing)
             self._flight = flight = batch
             if batch is not None:
                 log.steps(batch, steps, starts)

@@ -40,6 +40,7 @@ class Request:
         "preemptions",
         "priority",
         "prompt_tokens",
+        "received",
         "running",
         "slots",
         "stay_from",
@@ -85,6 +86,8 @@ class Request:
         """With speculation: tokens that have been computed and have not come back."""
         self.slots = 0
         """With speculation: tokens that the blocks it holds have room for."""
+        self.received = 0
+        """Tokens whose KV another replica has sent; lost when it is preempted."""
         self.preemptions = 0
         self.cached_tokens = -1
 

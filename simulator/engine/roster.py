@@ -61,12 +61,13 @@ class Roster:
         if cached:
             self.cache.hold(request, hit)
         self.pool.take(blocks)
-        computed = request.computed = cached + tokens
+        before = max(cached, request.received)
+        computed = request.computed = before + tokens
         if request.path:
             self.cache.register(request, computed)
         step = batch.first_step
-        batch.add_prefill(tokens, cached)
-        self.journal.chunk(request.index, step, tokens, cached, cached)
+        batch.add_prefill(tokens, before)
+        self.journal.chunk(request.index, step, tokens, before, cached)
         if computed == request.prompt_tokens + request.generated:
             self._caught_up(request, batch, step)
         else:
@@ -137,7 +138,7 @@ class Roster:
         victim.decoding = False
         self.cache.keep_private(victim)
         self.cache.release(victim, slots, findable)
-        victim.computed = victim.slots = 0
+        victim.computed = victim.slots = victim.received = 0
         victim.preemptions += 1
         self.preempted = True
         self.waiting.put_back(victim)
@@ -205,6 +206,7 @@ class Roster:
                 self.behind.remove(request)
             if request.finish_step >= 0:
                 back = request.computed - self.tokens_in_flight
+                request.generated = back + 1 - request.prompt_tokens
                 findable = max(request.findable_floor, back)
             del self.running[request]
             request.running = False

@@ -243,6 +243,8 @@ class Scheduler:
             request = waiting.head()
             hit = self.cache.lookup(request) if request.path else NO_HIT
             cached = hit.blocks * size
+            if request.received > cached:
+                cached = request.received
             known = request.prompt_tokens + request.generated
             tokens = known - cached
             if config.long_prefill_token_threshold:

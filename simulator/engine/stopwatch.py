@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import accumulate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -11,10 +11,19 @@ from simulator.physics.step_time import DecodeLine, StepWork
 
 if TYPE_CHECKING:
     from simulator.engine.batch import Batch
-    from simulator.step_time_model import StepTime
 
 LONG_RUN = 96
 """From this many steps on, NumPy adds faster than Python; both add in the same order."""
+
+
+class Timed(Protocol):
+    """The part of a step-time model that tells the time."""
+
+    def seconds(self, work: StepWork) -> Any:
+        """Time of a step. [s]"""
+
+    def decode_line(self, decode_seqs: int) -> DecodeLine:
+        """Time of a decode-only step as a line in its total context."""
 
 
 class Stopwatch:
@@ -23,7 +32,7 @@ class Stopwatch:
     ``longest`` bounds the runs; None lets them grow with what the last ones lasted.
     """
 
-    def __init__(self, model: StepTime, longest: int | None = None) -> None:
+    def __init__(self, model: Timed, longest: int | None = None) -> None:
         self._model = model
         self._lines: dict[int, DecodeLine] = {}
         self._adapts = longest is None
@@ -73,6 +82,10 @@ class Stopwatch:
         """Of the batch so many steps came to pass: the next run is not added up much further."""
         if batch.num_steps > 1 and self._adapts:
             self._longest = 2 * steps + 16
+
+    def forget(self) -> None:
+        """The model has changed: what was remembered of it no longer holds."""
+        self._lines.clear()
 
     @staticmethod
     def _on_the_floor(batch: Batch, start_s: float, line: DecodeLine) -> list[float]:

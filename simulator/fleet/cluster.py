@@ -10,7 +10,7 @@ from simpy import Event
 from simulator.clock import ARRIVAL, Clock
 from simulator.engine.replica import Replica
 from simulator.engine.request import Path, Request
-from simulator.fleet.router import LeastLoaded, Random, RoundRobin
+from simulator.fleet.router import LoadRouter
 from workloads.trace import Trace
 
 Progress = Callable[[float], None]
@@ -38,7 +38,7 @@ class Cluster:
         clock: Clock,
         replicas: Sequence[Replica],
         loads: list[int],
-        router: RoundRobin | LeastLoaded | Random,
+        router: LoadRouter,
         rng: np.random.Generator,
     ) -> None:
         self.clock = clock

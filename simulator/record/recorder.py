@@ -17,9 +17,7 @@ if TYPE_CHECKING:
     from simulator.engine.batch import Batch
     from simulator.engine.request import Request
 
-COMPLETED, REJECTED, UNFINISHED = (
-    OUTCOMES.index(name) for name in ("completed", "rejected", "unfinished")
-)
+COMPLETED, REJECTED, UNFINISHED, TIMED_OUT, CANCELLED, FAILED = range(len(OUTCOMES))
 
 STEP_COLUMNS = (
     "first_step",
@@ -56,6 +54,11 @@ class RequestLog:
     def rejected(self, index: int, now_s: float) -> None:
         """The request was turned away at the door."""
         self.outcome[index] = REJECTED
+        self.finish_s[index] = now_s
+
+    def ended(self, index: int, outcome: int, now_s: float) -> None:
+        """The request has ended in one of the ways that are not completion."""
+        self.outcome[index] = outcome
         self.finish_s[index] = now_s
 
     def columns(self) -> dict[str, np.ndarray]:
@@ -139,6 +142,13 @@ class ReplicaLog:
             self._steps.extend({**row, **last}.values())
         return now_s > launch_s
 
+    def steps_run(self) -> int:
+        """Steps on record, the last of them perhaps torn."""
+        if not self._steps:
+            return 0
+        row = dict(zip(STEP_COLUMNS, self._steps[-len(STEP_COLUMNS) :], strict=True))
+        return int(row["first_step"] + row["num_steps"])
+
     def admitted(self, requests: Sequence[Request], now_s: float) -> None:
         """Requests were taken from the queue for the first time."""
         log = self.requests
@@ -152,6 +162,11 @@ class ReplicaLog:
         first_token_s = self.requests.first_token_s
         for request in requests:
             first_token_s[request.index] = now_s
+
+    def dropped(self, request: Request) -> None:
+        """The request left before its end, with as many tokens as it had then."""
+        self.requests.generated_tokens[request.index] = request.generated
+        self.requests.preemptions[request.index] = request.preemptions
 
     def finished(self, requests: Sequence[Request], now_s: float) -> None:
         """The last output tokens of these requests came back."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
@@ -16,7 +16,7 @@ from simulator.record.files import read_parquet, write_json, write_parquet
 from simulator.record.metrics import gaps
 from simulator.record.store import whole_folder
 from simulator.record.summary import summarise
-from simulator.record.tables import frame, glossary, names
+from simulator.record.tables import empty, frame, glossary, names
 from simulator.record.timeline import timeline
 from simulator.scenario import Scenario
 
@@ -41,6 +41,8 @@ class Result:
         "decodes",
         "replicas",
         "intervals",
+        "events",
+        "calls",
     )
 
     scenario: Scenario
@@ -54,6 +56,10 @@ class Result:
     decodes: pd.DataFrame
     replicas: pd.DataFrame
     intervals: pd.DataFrame
+    events: pd.DataFrame = field(default_factory=lambda: empty("events"))
+    """What happened to the fleet: replicas that came and went, faults, losses."""
+    calls: pd.DataFrame = field(default_factory=lambda: empty("calls"))
+    """What was asked of endpoints."""
 
     def __post_init__(self) -> None:
         stamp = {

@@ -11,11 +11,12 @@ from numpy.typing import ArrayLike
 
 DType = Literal["int64", "float64", "category"]
 
-OUTCOMES: Final = ("completed", "rejected", "unfinished")
-"""How a request can end; `unfinished` is still in the system when the run stops."""
+OUTCOMES: Final = ("completed", "rejected", "unfinished", "timed_out", "cancelled", "failed")
+"""How a request can end: turned away by the fleet; given up by its client for want of patience, or
+because the user left; lost with a replica. `unfinished` is in the system when the run stops."""
 
-STATES: Final = ("busy", "idle", "warming", "down")
-"""What a replica can be doing; the four tile its life."""
+STATES: Final = ("busy", "idle", "warming", "down", "draining")
+"""What a replica can be doing; they tile its life. A draining one works off what it has."""
 
 
 class Column(NamedTuple):
@@ -102,6 +103,7 @@ REPLICAS: Final = (
     _real("ready_s", "s", "when it could serve; NaN if never"),
     _real("stopped_s", "s", "when it was given back, or the run ended; paying ends"),
     _count("num_gpu_blocks", "blocks", "KV blocks in its pool"),
+    Column("pool", "category", "-", "pool it belongs to; empty where there is but one"),
 )
 
 INTERVALS: Final = (
@@ -109,6 +111,29 @@ INTERVALS: Final = (
     Column("state", "category", "-", "what it was doing", STATES),
     _real("start_s", "s", "when it began to"),
     _real("end_s", "s", "when it stopped doing so"),
+)
+
+EVENTS: Final = (
+    _real("time_s", "s", "when it happened"),
+    Column("event", "category", "-", "what happened: requested, ready, draining, stopped, …"),
+    _count("replica", "-", "to which replica; -1 if to none"),
+    _count("request", "-", "to which request; -1 if to none"),
+    Column("pool", "category", "-", "pool or endpoint concerned; empty if there is but one"),
+    _real("value", "-", "what goes with it: replicas wanted, seconds down; NaN if nothing does"),
+)
+
+CALLS: Final = (
+    _count("request", "-", "row of the request"),
+    Column("endpoint", "category", "-", "who was asked"),
+    Column("why", "category", "-", "why it was not served at home"),
+    _real("sent_s", "s", "when it was asked"),
+    _real("first_token_s", "s", "when the first token came; NaN if none did"),
+    _real("finish_s", "s", "when the answer was complete; NaN if it never was"),
+    _count("prompt_tokens", "tokens", "tokens sent"),
+    _count("cached_tokens", "tokens", "of them, charged as cached"),
+    _count("output_tokens", "tokens", "tokens charged as output"),
+    Column("outcome", "category", "-", "ok, limited (429), down, abandoned"),
+    _real("usd", "USD", "what the call costs at the endpoint's prices"),
 )
 
 TIMELINE: Final = (
@@ -138,6 +163,8 @@ TABLES: Final[Mapping[str, tuple[Column, ...]]] = {
     "decodes": DECODES,
     "replicas": REPLICAS,
     "intervals": INTERVALS,
+    "events": EVENTS,
+    "calls": CALLS,
     "timeline": TIMELINE,
     "gaps": GAPS,
 }

@@ -147,7 +147,7 @@ def _serve(rng: np.random.Generator, r: int, jobs: list[Job], tables: Any, horiz
     tables["steps"] += _merged(rows)
     tables["replicas"].append(
         {"replica": r, "gpus": 1 + r, "requested_s": 0.0, "ready_s": ready, "stopped_s": horizon,
-         "num_gpu_blocks": BLOCKS}
+         "num_gpu_blocks": BLOCKS, "pool": ""}
     )  # fmt: skip
     return busy
 

@@ -1,0 +1,164 @@
+"""An endpoint at work: it answers, says 429, or is down; and what that costs."""
+
+from __future__ import annotations
+
+from collections import deque
+from math import exp, nan
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hardware_profiles.endpoint import Endpoint
+from simulator.fleet.calls import Call
+from simulator.rng import stream
+
+if TYPE_CHECKING:
+    from simulator.fleet.gateway import Gateway
+
+MINUTE_S = 60.0
+
+
+class EndpointTarget:
+    """One endpoint.
+
+    A row of the trace draws the same luck whenever and for whatever reason it is sent, and outages
+    come at the same instants, so that policies can be compared.
+    """
+
+    def __init__(self, endpoint: Endpoint, gateway: Gateway, block_size: int) -> None:
+        self.endpoint = endpoint
+        self._gateway = gateway
+        self._block_size = block_size
+        rows, seed = len(gateway.outputs), gateway.seed
+        rng = stream(seed, f"endpoint {endpoint.name}")
+        self._luck = rng.standard_normal((rows, 2)) if rows else np.empty((0, 2))
+        self._outages = _Outages(endpoint, stream(seed, f"outages {endpoint.name}"))
+        self._sent: deque[tuple[float, int]] = deque()
+        self._tokens_sent = 0
+        self._seen: dict[int, float] = {}
+        self.rows: list[dict[str, Any]] = []
+        """Rows of the table `calls`."""
+
+    def up(self, now_s: float) -> bool:
+        """Whether it is there at all."""
+        return not self._outages.at(now_s)
+
+    def ask(self, call: Call, why: str) -> bool:
+        """Send the call; False if it was refused. One more row of `calls` either way."""
+        gateway, endpoint = self._gateway, self.endpoint
+        now = gateway.clock.now
+        row: dict[str, Any] = {
+            "request": call.row,
+            "endpoint": endpoint.name,
+            "why": why,
+            "sent_s": now,
+            "first_token_s": nan,
+            "finish_s": nan,
+            "prompt_tokens": call.prompt_tokens,
+            "cached_tokens": 0,
+            "output_tokens": 0,
+            "outcome": "ok",
+            "usd": 0.0,
+        }
+        self.rows.append(row)
+        if not self.up(now):
+            row["outcome"] = "down"
+            return False
+        if self._over_limit(call, now):
+            row["outcome"] = "limited"
+            return False
+        first_s, step_s = self._times(call, now)
+        row["cached_tokens"] = self._cached(call, now)
+        output = gateway.outputs[call.row]
+        call.away = 1
+        waited_for = True
+
+        def begins() -> None:
+            if not waited_for:
+                return
+            row["first_token_s"] = gateway.clock.now
+            gateway.begun_away(call)
+
+        def ends() -> None:
+            if not waited_for:
+                return
+            row["finish_s"] = gateway.clock.now
+            self._charge(row, output)
+            gateway.finished_away(call)
+
+        def given_up() -> None:
+            nonlocal waited_for
+            waited_for = False
+            first = row["first_token_s"]
+            given = 0 if first != first else int((gateway.clock.now - first) / step_s) + 1
+            row["outcome"] = "abandoned"
+            self._charge(row, min(output, given))
+
+        gateway.at(now + first_s, begins)
+        gateway.at(now + first_s + step_s * (output - 1), ends)
+        gateway.away(call, given_up)
+        return True
+
+    def _charge(self, row: dict[str, Any], output: int) -> None:
+        row["output_tokens"] = output
+        row["usd"] = self.endpoint.usd(row["prompt_tokens"], row["cached_tokens"], output)
+
+    def _times(self, call: Call, now: float) -> tuple[float, float]:
+        """Time to the first token, and per token after it. [s]"""
+        endpoint, (z_first, z_speed) = self.endpoint, self._luck[call.row].tolist()
+        slow = endpoint.hour_factor(now)
+        first = endpoint.ttft_s * exp(endpoint.ttft_sigma * z_first)
+        first += endpoint.ttft_s_per_1k_prompt_tokens * call.prompt_tokens / 1000
+        if endpoint.tokens_per_s is None:
+            return first * slow, 1e-12
+        speed = endpoint.tokens_per_s * exp(endpoint.tokens_per_s_sigma * z_speed)
+        return first * slow, slow / speed
+
+    def _over_limit(self, call: Call, now: float) -> bool:
+        """Whether a window of the last minute would hold more than is allowed."""
+        endpoint = self.endpoint
+        while self._sent and self._sent[0][0] <= now - MINUTE_S:
+            self._tokens_sent -= self._sent.popleft()[1]
+        requests, tokens = endpoint.requests_per_minute, endpoint.tokens_per_minute
+        if requests is not None and len(self._sent) + 1 > requests:
+            return True
+        if tokens is not None and self._tokens_sent + call.prompt_tokens > tokens:
+            return True
+        self._sent.append((now, call.prompt_tokens))
+        self._tokens_sent += call.prompt_tokens
+        return False
+
+    def _cached(self, call: Call, now: float) -> int:
+        """Prompt tokens charged as cached: the prefix sent within the time to live."""
+        if self.endpoint.usd_per_million_cached_input_tokens is None:
+            return 0
+        known = 0
+        whole = True
+        for node, end in call.path:
+            whole = whole and now - self._seen.get(node, -1e18) <= self.endpoint.cache_ttl_s
+            if whole:
+                known = end
+            self._seen[node] = now
+        tokens = known * self._block_size
+        return tokens if tokens >= self.endpoint.cache_min_tokens else 0
+
+
+class _Outages:
+    """Times at which the endpoint is down, drawn as far as they are asked for."""
+
+    def __init__(self, endpoint: Endpoint, rng: np.random.Generator) -> None:
+        self._endpoint = endpoint
+        self._rng = rng
+        self._spans: list[tuple[float, float]] = []
+        self._known_to = 0.0
+
+    def at(self, now_s: float) -> bool:
+        mtbf_h = self._endpoint.mtbf_h
+        if mtbf_h is None:
+            return False
+        while self._known_to <= now_s:
+            begin = self._known_to + float(self._rng.exponential(mtbf_h * 3600))
+            end = begin + float(self._rng.exponential(self._endpoint.outage_s))
+            self._spans.append((begin, end))
+            self._known_to = end
+        return any(begin <= now_s < end for begin, end in self._spans[-2:])

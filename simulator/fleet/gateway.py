@@ -1,0 +1,364 @@
+"""The gateway: every request comes in here, and leaves here, exactly once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import nan
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from simpy import Event
+
+from simulator.clock import ARRIVAL, Clock
+from simulator.engine.request import Path
+from simulator.fleet.calls import Attempt, Call
+from simulator.fleet.endpoints import EndpointTarget
+from simulator.fleet.patience import Clients
+from simulator.fleet.unit import Unit, UnitLog
+from simulator.fleet.view import View
+from simulator.physics.sharding import weight_bytes
+from simulator.record.recorder import COMPLETED, FAILED, REJECTED, RequestLog
+
+if TYPE_CHECKING:
+    from simulator.fleet.pool import Pool
+    from simulator.fleet.scaling import Scaling
+    from simulator.fleet.sending import OpenLoop
+    from simulator.fleet.striking import Striking
+    from simulator.scenario import Scenario
+    from workloads.trace import Trace
+
+
+class Gateway:
+    """What happens to a request between its arrival and its end.
+
+    Parameters
+    ----------
+    clock : simulated time
+    scenario : the fleet's policies
+    trace : requests; their output lengths are known to the engines alone
+    log : one row a request
+    paths : named prefixes of prompt and output, () where nothing is shared
+    longest_run : steps that an engine may take in one event; None for as many as it likes
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        scenario: Scenario,
+        trace: Trace,
+        log: RequestLog,
+        paths: list[Path],
+        longest_run: int | None,
+    ) -> None:
+        self.clock = clock
+        self.scenario = scenario
+        self.seed = scenario.seed
+        self.log = log
+        self.longest_run = longest_run
+        self.outputs: list[int] = trace.output_tokens.tolist()
+        self.units: list[Unit] = []
+        self.loads: list[int] = []
+        self.tokens: list[int] = []
+        self.pools: list[Pool] = []
+        self.events: list[tuple[float, str, int, int, str, float]] = []
+        self.in_flight: dict[str, int] = {}
+        self.left = len(trace)
+        """Requests that have not ended."""
+        self.done = Event(clock)
+        self.sending: OpenLoop | None = None
+        self.striking: list[Striking] = []
+        self.scaling: list[Scaling] = []
+        self.admitted: NDArray[np.bool_] = np.ones(len(trace), dtype=bool)
+        """Rows that the engines' longest context allows."""
+        self.may_slow = any(fault.kind == "slow_gpu" for fault in scenario.faults)
+        self.sent_s: dict[int, float] = {}
+        self._trace = trace
+        self._prompts: list[int] = trace.prompt_tokens.tolist()
+        self._priorities: list[int] = trace.priority.tolist()
+        self._tenants: list[Any] = [] if trace.tenant is None else trace.tenant.tolist()
+        self._sessions: list[int] = [] if trace.session is None else trace.session.tolist()
+        self._paths = paths
+        self._block_size = scenario.engine.block_size
+        self._view = View(self)
+        self._gate = scenario.admission.start() if scenario.admission else None
+        self._deadline_s = getattr(scenario.admission, "ttft_s", None)
+        self._overflow = scenario.overflow
+        self.endpoints = [
+            EndpointTarget(endpoint, self, self._block_size)
+            for endpoint in (scenario.overflow.endpoints if scenario.overflow else ())
+        ]
+        self._given_up: dict[Call, Callable[[], None]] = {}
+        self._clients = Clients(trace, scenario.seed, self) if trace.client is not None else None
+
+    # -- the ways in -------------------------------------------------------------------------------
+
+    def arrive(self, row: int) -> None:
+        """A user asks."""
+        tenant = self._tenants[row] if self._tenants else ""
+        call = Call(
+            row,
+            self.clock.now,
+            self._prompts[row],
+            self._priorities[row],
+            "" if tenant is None else str(tenant),
+            self._sessions[row] if self._sessions else -1,
+            _of_prompt(self._paths[row], self._prompts[row] // self._block_size)
+            if self._paths
+            else (),
+        )
+        self.sent_s[row] = self.clock.now
+        self.in_flight[call.tenant] = self.in_flight.get(call.tenant, 0) + 1
+        if not self.admitted[row]:
+            self.end(call, REJECTED)
+            return
+        if self._clients is not None:
+            self._clients.came(call)
+        self.attempt(call)
+        self._look()
+
+    def attempt(self, call: Call) -> None:
+        """The client sends the request: for the first time, or again."""
+        if self._clients is not None:
+            self._clients.tried(call)
+        overflow = self._overflow
+        if overflow is not None and overflow.may_leave(call):
+            why = overflow.reason(call, self._view)
+            if why and self._ask_away(call, why):
+                return
+        if self._gate is not None:
+            self.in_flight[call.tenant] -= 1  # this one is not in yet
+            admitted, shed = self._gate(call, self._view)
+            self.in_flight[call.tenant] += 1
+            if shed:
+                least = self._view.least_urgent(call)
+                if least is call:
+                    admitted = False
+                else:
+                    self.reject(least, "shed")
+            if not admitted:
+                self.reject(call, "rejected")
+                return
+            if self._deadline_s is not None:
+                self.at(call.arrival_s + self._deadline_s, lambda: self._drop_late(call))
+        self.place(call)
+
+    def place(self, call: Call) -> None:
+        """The call is let in: a replica takes it, or it waits for one."""
+        choice = self.scenario.pool_choice
+        self.pools[choice.choose(call, self.pools) if choice else 0].take(call)
+
+    def _drop_late(self, call: Call) -> None:
+        if not call.ended and not call.away and not self.is_scheduled(call):
+            self.reject(call, "too late")
+
+    def is_scheduled(self, call: Call) -> bool:
+        """Whether an engine has begun to work on it."""
+        return any(attempt.cached_tokens >= 0 for attempt in call.attempts)
+
+    def reject(self, call: Call, why: str) -> None:
+        """Turn the attempt away: it is sent out, tried again by its client, or ends."""
+        self.give_up(call)
+        overflow = self._overflow
+        if overflow is not None and overflow.takes_rejected and overflow.may_leave(call):
+            if self._ask_away(call, why):
+                return
+            if overflow.graceful_reply:
+                self.note("graceful reply", request=call.row)
+        if self._clients is None or not self._clients.turned_away(call):
+            self.end(call, REJECTED)
+
+    def hopeless(self, pool: Pool) -> None:
+        """Those who wait for a pool that will never have a replica again."""
+        while len(pool.hold):
+            call = pool.hold.pop()
+            call.held_in = None
+            leaves = self._overflow is not None and self._overflow.may_leave(call)
+            if not (leaves and self._ask_away(call, "outage")):
+                self.end(call, FAILED)
+
+    # -- to a replica, and back --------------------------------------------------------------------
+
+    def send(self, call: Call, unit: Unit) -> Attempt:
+        """A replica gets the request."""
+        path = self._paths[call.row] if self._paths else ()
+        attempt = Attempt(call, unit, self.clock.now, self.outputs[call.row], path)
+        self.submit(attempt)
+        return attempt
+
+    def submit(self, attempt: Attempt) -> None:
+        """The engine of the attempt's replica gets it."""
+        unit, call = attempt.unit, attempt.call
+        call.attempts.append(attempt)
+        unit.attempts[attempt] = None
+        self.loads[unit.number] += 1
+        self.tokens[unit.number] += attempt.prompt_tokens
+        assert unit.engine is not None, "a replica that is not ready was chosen"
+        unit.engine.submit(attempt)
+
+    def ask_twice(self, call: Call) -> None:
+        """The client asks a second replica for the same."""
+        if len(call.attempts) == 1:
+            unit = call.attempts[0].unit
+            unit.pool.send(call, apart_from=unit.number)
+
+    def has_begun(self, call: Call) -> bool:
+        """Whether the first token of the present attempt is there."""
+        return call.away < 0 or any(
+            attempt.first_s == attempt.first_s
+            or (attempt.unit.engine is not None and attempt.unit.engine.has_come_back(attempt))
+            for attempt in call.attempts
+        )
+
+    def first_token(self, attempt: Attempt, now_s: float) -> None:
+        """The first answer is taken; others to the same request are given up."""
+        attempt.first_s = now_s
+        call = attempt.call
+        self.log.first_token_s[call.row] = now_s
+        if len(call.attempts) > 1:
+            for other in [a for a in call.attempts if a is not attempt]:
+                self._abort(other)
+
+    def finished(self, attempt: Attempt, now_s: float) -> None:
+        """The answer is complete."""
+        self._over(attempt)
+        call, log = attempt.call, self.log
+        log.generated_tokens[call.row] = attempt.generated
+        log.preemptions[call.row] += attempt.preemptions
+        log.replica[call.row] = attempt.unit.number
+        self.end(call, COMPLETED)
+
+    def _over(self, attempt: Attempt) -> None:
+        attempt.over = True
+        attempt.call.attempts.remove(attempt)
+        attempt.unit.attempts.pop(attempt, None)
+        self.tokens[attempt.unit.number] -= attempt.prompt_tokens
+
+    def _abort(self, attempt: Attempt) -> None:
+        self._over(attempt)
+        if attempt.unit.engine is not None:
+            attempt.unit.engine.abort(attempt)
+
+    def give_up(self, call: Call) -> None:
+        """Nobody waits for the attempts under way any more."""
+        for attempt in list(call.attempts):
+            self._abort(attempt)
+        if call.held_in is not None:
+            call.held_in.discard(call)  # type: ignore[attr-defined]
+            call.held_in = None
+        if call in self._given_up:
+            self._given_up.pop(call)()
+            call.away = 0
+
+    def lost(self, attempts: list[Attempt]) -> None:
+        """A replica has died with these."""
+        for attempt in attempts:
+            self._over(attempt)
+        for attempt in attempts:
+            call = attempt.call
+            if call.ended or call.attempts:
+                continue
+            call.losses += 1
+            self.note("lost", attempt.unit, call.row)
+            self.log.first_token_s[call.row] = nan
+            if call.losses > self.scenario.max_requeues:
+                self.end(call, FAILED)
+            else:
+                self.place(call)
+
+    # -- to somebody else, and back ----------------------------------------------------------------
+
+    def _ask_away(self, call: Call, why: str) -> bool:
+        return any(target.ask(call, why) for target in self.endpoints)
+
+    def away(self, call: Call, given_up: Callable[[], None]) -> None:
+        """The call is under way at an endpoint; what to do if nobody waits for it any more."""
+        self._given_up[call] = given_up
+        row = call.row
+        if self.log.scheduled_s[row] != self.log.scheduled_s[row]:
+            self.log.scheduled_s[row] = self.clock.now
+        self.log.replica[row] = -1
+
+    def begun_away(self, call: Call) -> None:
+        """The endpoint's first token has come."""
+        call.away = -1
+        self.log.first_token_s[call.row] = self.clock.now
+
+    def finished_away(self, call: Call) -> None:
+        """The endpoint's answer is complete."""
+        self._given_up.pop(call, None)
+        call.away = 0
+        self.log.generated_tokens[call.row] = self.outputs[call.row]
+        self.end(call, COMPLETED)
+
+    # -- the way out -------------------------------------------------------------------------------
+
+    def end(self, call: Call, outcome: int) -> None:
+        """The request has ended, in this way and no other."""
+        if call.ended:
+            return
+        call.ended = True
+        self.log.outcome[call.row] = outcome
+        self.log.finish_s[call.row] = self.clock.now
+        self.in_flight[call.tenant] -= 1
+        if outcome != COMPLETED:
+            self.give_up(call)
+        self.left -= 1
+        self._look()
+        if self.sending is not None:
+            self.sending.answered(call.row)
+        if self.left == 0:
+            self.done.succeed()
+
+    def _look(self) -> None:
+        for scaling in self.scaling:
+            scaling.changed()
+
+    # -- what the parts share ----------------------------------------------------------------------
+
+    def at(self, when_s: float, do: Callable[[], Any]) -> None:
+        """Let something happen at an instant, before a step that starts there is composed."""
+        self.clock.at(when_s, ARRIVAL).callbacks.append(lambda _: do())
+
+    def note(
+        self, event: str, unit: Unit | None = None, request: int = -1, value: float = nan
+    ) -> None:
+        """A row of the table `events`."""
+        number, pool = (-1, "") if unit is None else (unit.number, unit.pool.name)
+        self.events.append((self.clock.now, event, number, request, pool, value))
+
+    def new_unit(self, pool: Pool, now_s: float) -> Unit:
+        """The next replica, with its number and its log."""
+        number = len(self.units)
+        unit = Unit(number, pool, UnitLog(number, self.log, self), now_s)
+        self.units.append(unit)
+        self.loads.append(0)
+        self.tokens.append(0)
+        for strikes in self.striking:
+            strikes.watch(unit)
+        return unit
+
+    def weight_bytes(self, plan: Scenario) -> float:
+        """Bytes of the model that a replica of this pool loads. [byte]"""
+        layout = plan.engine.layout(plan.model)
+        return weight_bytes(plan.model, layout).total * plan.gpus_per_replica
+
+    def blocks_kept(self, plan: Scenario) -> int:
+        """KV blocks that something else than KV takes."""
+        return 0
+
+
+def _of_prompt(path: Path, blocks: int) -> Path:
+    """The part of a named prefix that lies in the prompt: outputs are nobody's business yet."""
+    if not path or path[-1][1] <= blocks:
+        return path
+    return tuple((node, min(end, blocks)) for node, end in path if _begin(path, node) < blocks)
+
+
+def _begin(path: Path, node: int) -> int:
+    begin = 0
+    for other, end in path:
+        if other == node:
+            return begin
+        begin = end
+    return begin

@@ -1,0 +1,131 @@
+"""A fleet from beginning to end: pools, policies and faults put together, run, written up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import nan
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from simulator.clock import Clock
+from simulator.fleet import striking
+from simulator.fleet.disaggregate import Disaggregated
+from simulator.fleet.gateway import Gateway
+from simulator.fleet.pool import Pool
+from simulator.fleet.scaling import Scaling
+from simulator.fleet.sending import ClosedLoop, OpenLoop
+from simulator.fleet.size import check_size
+from simulator.fleet.unit import STOPPED
+from simulator.record.recorder import RequestLog
+from simulator.record.tables import names
+from simulator.record.write_up import Lives, write_up
+from workloads.prompts import shared_paths
+from workloads.trace import Trace
+
+if TYPE_CHECKING:
+    from simulator.record.result import Result
+    from simulator.scenario import Scenario
+
+Progress = Callable[[float], None]
+
+
+def run_fleet(
+    scenario: Scenario,
+    trace: Trace,
+    version: str,
+    progress: Progress | None = None,
+    *,
+    step_by_step: bool = False,
+) -> Result:
+    """Serve a trace with a fleet that has more to it than replicas behind a router.
+
+    Raises
+    ------
+    InputError
+        If a model does not fit its GPU, or a request is larger than every KV cache it could be in.
+    """
+    clock = Clock()
+    log = RequestLog(len(trace))
+    config = scenario.engine
+    paths = shared_paths(trace, config.block_size) if config.enable_prefix_caching else []
+    kind = Gateway if scenario.disaggregation is None else Disaggregated
+    gateway = kind(clock, scenario, trace, log, paths, 1 if step_by_step else None)
+    gateway.pools = [Pool(name, plan, gateway) for name, plan in scenario.plans().items()]
+    limit = max(pool.config.max_model_len for pool in gateway.pools)
+    gateway.admitted = trace.prompt_tokens + trace.output_tokens <= limit
+    blocks = min(pool.blocks for pool in gateway.pools)
+    check_size(trace, gateway.admitted, blocks - 1, config.block_size)
+    _begin(gateway)
+    loop = ClosedLoop if trace.closed_loop else OpenLoop
+    gateway.sending = loop(trace, gateway, progress)
+    if len(trace):
+        clock.process(gateway.sending.process())
+        clock.run(until=gateway.done)
+    if scenario.horizon_s is not None and scenario.horizon_s > clock.now:
+        clock.run(until=scenario.horizon_s)
+    if progress is not None:
+        progress(1.0)
+    return _written_up(gateway, trace, version)
+
+
+def _begin(gateway: Gateway) -> None:
+    """Those who are there from the beginning, and those who will do something."""
+    gateway.striking = striking.set_up(gateway)
+    for pool in gateway.pools:
+        for _ in range(pool.plan.replicas):
+            pool.request(warm=True)
+        if pool.plan.autoscaler is not None:
+            gateway.scaling.append(Scaling(pool.plan.autoscaler, pool))
+    for operation in gateway.scenario.operations:
+        operation.start(gateway.pools[0])
+
+
+def _written_up(gateway: Gateway, trace: Trace, version: str) -> Result:
+    end_s = gateway.clock.now
+    for unit in gateway.units:
+        if unit.engine is not None:
+            engine, unit.engine = unit.engine, None
+            engine.halt()
+        if unit.state != STOPPED:
+            unit.stopped_s = end_s
+    units = gateway.units
+    spans = [[span for span in unit.spans if span[0] != STOPPED] for unit in units]
+    scenario = gateway.scenario
+    main = gateway.pools[0]
+    arrival_s = np.array(trace.arrival_s)
+    if trace.closed_loop:
+        for row, sent_s in gateway.sent_s.items():
+            arrival_s[row] = sent_s
+    events = [dict(zip(names("events"), row, strict=True)) for row in gateway.events]
+    lives = Lives(
+        replicas={
+            "gpus": [unit.pool.plan.gpus_per_replica for unit in units],
+            "requested_s": [unit.requested_s for unit in units],
+            "ready_s": [unit.ready_s for unit in units],
+            "stopped_s": [unit.stopped_s for unit in units],
+            "num_gpu_blocks": [unit.pool.blocks for unit in units],
+            "pool": [unit.pool.name for unit in units],
+        },
+        spans=spans,
+        arrival_s=arrival_s,
+        events=_columns("events", events),
+        calls=_calls(gateway),
+    )
+    logs = [unit.log for unit in units]
+    return write_up(
+        scenario, version, trace, gateway.log, logs, main.blocks, end_s, main.step_time, lives
+    )
+
+
+def _calls(gateway: Gateway) -> dict[str, Any]:
+    rows = [row for target in gateway.endpoints for row in target.rows]
+    for row in rows:
+        if row["outcome"] == "ok" and row["finish_s"] != row["finish_s"]:
+            row["outcome"] = "abandoned"
+    rows.sort(key=lambda row: (row["sent_s"], row["request"]))
+    return _columns("calls", rows)
+
+
+def _columns(table: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    return {name: [row.get(name, nan) for row in rows] for name in names(table)}
