@@ -28,6 +28,7 @@ NEEDED = ("experiment_id", "stage_index", "model", "gpu", "output_len")
 LLAMA_2_TOKENIZER = 1.05
 LLAMA_2_VOCABULARIES = (32000, 32768)
 DEFAULT_DISTINCT_PROMPTS, DEFAULT_PREFIX_GROUPS = 100, 10
+V0_ENGINE = re.compile(r"(^|[^\d.])0\.[0-7]\.")
 Row = Mapping[str, Any]
 
 
@@ -67,6 +68,7 @@ class Experiment:
     num_requests: int = 0
     client_side: bool = True
     """Times are a client's, with what the API server adds."""
+    engine_version: str = ""
     is_complete: bool = True
     """The file knows every setting that matters."""
 
@@ -132,7 +134,11 @@ def _experiment(name: str, rows: Sequence[Row], path: Path) -> Experiment:
     model, gpu = find_model(str(first["model"])), find_gpu(str(first["gpu"]))
     if (_number(first, "dp") or 1) > 1:
         raise InputError("several data-parallel replicas in one experiment are not replayed")
-    notes = _text(first, "notes") or ""
+    notes, version = _text(first, "notes") or "", _text(first, "engine_version") or ""
+    if (engine_name := _text(first, "engine") or "vllm") != "vllm":
+        raise InputError(f"ran on {engine_name}, not on vllm")
+    if V0_ENGINE.search(version):
+        raise InputError(f"ran on vllm {version}, whose engine was another")
     requests_file, concurrency = _text(first, "requests_file"), _number(first, "concurrency")
     listed = read_listed(path.parent / requests_file) if requests_file else None
     prompt_tokens = float(listed["input_tokens"].mean()) if listed is not None else 0.0
@@ -155,6 +161,7 @@ def _experiment(name: str, rows: Sequence[Row], path: Path) -> Experiment:
         concurrency=int(concurrency) if concurrency else None,
         num_requests=int(_number(first, "num_requests") or 0),
         client_side="queued_ts" not in notes,
+        engine_version=version,
         is_complete=_text(first, "spec_complete") in (None, "yes"),
     )
 
@@ -201,7 +208,7 @@ def _engine(row: Row, model: LLM) -> dict[str, Any]:
         "pipeline_parallel_size": int(_number(row, "pp") or 1),
         "enable_expert_parallel": (_number(row, "ep") or 1) > 1 and model.num_experts > 0,
         "quantization": find_precision(_text(row, "weights_precision"), model),
-        "kv_cache_dtype": "fp8" if "fp8" in (_text(row, "kv_precision") or "") else "auto",
+        "kv_cache_dtype": _kv_cache_dtype(row),
         "enable_prefix_caching": caching not in ("off", "false", "no"),
     }
     integers = {
@@ -217,6 +224,14 @@ def _engine(row: Row, model: LLM) -> dict[str, Any]:
     if (share := _number(row, "gpu_memory_utilization")) is not None:
         engine["gpu_memory_utilization"] = share
     return engine
+
+
+def _kv_cache_dtype(row: Row) -> str:
+    """As the row says; NVIDIA's own quantised checkpoints bring an fp8 cache with them."""
+    stated, model = _text(row, "kv_precision"), str(row["model"]).lower()
+    if stated is None or stated == "auto":
+        return "fp8" if model.startswith("nvidia/") and "fp" in model else "auto"
+    return "fp8" if "fp8" in stated.lower() else "auto"
 
 
 def _number(row: Row, column: str) -> float | None:

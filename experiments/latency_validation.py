@@ -143,6 +143,7 @@ def validate(
     seeds: int = 3,
     calibration: Calibration | Callable[[Experiment], Calibration] | None = None,
     progress: Progress | None = None,
+    left_out: dict[str, str] | None = None,
 ) -> pd.DataFrame:
     """Predicted and measured, one row a figure.
 
@@ -152,6 +153,8 @@ def validate(
     seeds : replications of the arrivals, averaged; a listed replay needs one.
     calibration : one for all, or a function of the experiment; default the nearest on the shelf.
     progress : called with the share that is done.
+    left_out : gets the reason of each experiment that cannot be run, such as a model that does not
+        fit; if not given, the first of them is an error.
 
     Returns
     -------
@@ -161,9 +164,16 @@ def validate(
     for done, experiment in enumerate(all_of_them):
         chosen = calibration(experiment) if callable(calibration) else calibration
         replications = 1 if experiment.listed is not None else seeds
-        runs = [
-            predict(experiment, replay(experiment, seed, chosen)) for seed in range(replications)
-        ]
+        try:
+            runs = [
+                predict(experiment, replay(experiment, seed, chosen))
+                for seed in range(replications)
+            ]
+        except InputError as error:
+            if left_out is None:
+                raise InputError(f"{experiment.name}: {error}") from None
+            left_out[experiment.name] = str(error)
+            continue
         for number, stage in enumerate(experiment.stages):
             for metric, measured in stage.measured.items():
                 predicted = float(np.mean([run[number][metric] for run in runs]))
@@ -181,4 +191,6 @@ def validate(
                 )
         if progress is not None:
             progress((done + 1) / len(all_of_them))
+    if not rows:
+        raise InputError("no experiment could be replayed")
     return pd.DataFrame(rows)

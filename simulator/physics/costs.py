@@ -1,7 +1,7 @@
 """StepCosts: seconds per unit of work, from model, GPU, layout and calibration."""
 
 from collections.abc import Callable
-from math import log2, sqrt
+from math import log2, pow, sqrt
 from typing import NamedTuple
 
 from hardware_profiles.calibration import Calibration
@@ -152,7 +152,7 @@ def _unevenness(llm: LLM, layout: Layout) -> float:
     gpus = layout.expert_gpus
     if not (llm.num_experts and layout.enable_expert_parallel and gpus > 1):
         return 0.0
-    return 0.56 * log2(gpus) ** 0.85 / sqrt(max(1.0, llm.num_experts / gpus))
+    return 0.56 * pow(log2(gpus), 0.85) / sqrt(max(1.0, llm.num_experts / gpus))
 
 
 def _padding(max_num_seqs: int) -> tuple[int, ...]:

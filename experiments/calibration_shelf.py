@@ -1,0 +1,152 @@
+"""Calibration files: what `servecast calibrate` writes for the shelf, or for a user."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from experiments.calibration import METRICS, Calibrated, errors_of
+from experiments.calibration_data import Experiment
+from hardware_profiles.calibration import Calibration, CalibrationError
+
+__all__ = ["calibrations_of", "write_calibration"]
+
+DIGITS = 4
+"""Significant digits of a coefficient."""
+
+
+def calibrations_of(
+    found: Calibrated, experiments: Sequence[Experiment], files: Sequence[Path], engine: str
+) -> list[Calibration]:
+    """One calibration for every GPU in the fit, for each of their families, and a generic one.
+
+    Where a GPU's own runs were replayed, its errors are those of the replays. Elsewhere they are
+    what GPUs had that the fit had not seen, and of the points of the GPU itself for its TPOT.
+
+    Parameters
+    ----------
+    files : the measurements, named in the source.
+    engine : such as ``vllm``; part of the name.
+    """
+    made, source = list[Calibration](), f"servecast calibrate {' '.join(f.name for f in files)}"
+    about = {"source": source, "checked": date.today(), "engine": engine}
+    for gpu, family in sorted(found.fit.families.items()):
+        mine = [e for e in experiments if e.gpu.name == gpu]
+        replayed = [e for e in mine if e.is_complete and e.concurrency is None]
+        made.append(
+            Calibration.parse(
+                about
+                | {
+                    "name": f"{engine}-{gpu}",
+                    "gpu": gpu,
+                    "gpu_family": family,
+                    "confidence": "A" if replayed else "B",
+                    "engine_version": _versions(replayed or mine),
+                    "notes": _notes(replayed, mine),
+                    "num_experiments": len(replayed),
+                    "errors": _own_errors(found, gpu) if replayed else _point_errors(found, gpu),
+                }
+                | _rounded(found.coefficients(gpu, family))
+            )
+        )
+    for family in sorted(set(found.fit.families.values())):
+        kin = sorted(gpu for gpu, of in found.fit.families.items() if of == family)
+        made.append(_broader(found, about, f"{engine}-{family}", family, kin))
+    everything = sorted(found.fit.families)
+    made.append(_broader(found, about, f"{engine}-generic", None, everything))
+    return made
+
+
+def write_calibration(calibration: Calibration, folder: Path) -> Path:
+    """Write ``<name>.yaml``, leaving out what is as the ideal machine has it.
+
+    Returns
+    -------
+    Path of the file.
+    """
+    ideal = Calibration.ideal().model_dump(mode="json")
+    entry = calibration.model_dump(mode="json")
+    kept = {
+        key: value
+        for key, value in entry.items()
+        if key in ("name", "source", "checked", "confidence") or value != ideal[key]
+    }
+    kept["checked"] = calibration.checked
+    kept["errors"] = {metric: _without_none(error) for metric, error in entry["errors"].items()}
+    path = folder / f"{calibration.name}.yaml"
+    text = yaml.safe_dump(kept, sort_keys=False, allow_unicode=True, width=96)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def _broader(
+    found: Calibrated, about: Mapping[str, Any], name: str, family: str | None, kin: Sequence[str]
+) -> Calibration:
+    """Calibration of a family, or of any GPU: its errors are those of GPUs left out."""
+    return Calibration.parse(
+        dict(about)
+        | {
+            "name": name,
+            "gpu_family": family,
+            "confidence": "C",
+            "notes": f"Mean of {', '.join(kin)}, drawn to all others; errors are those of GPUs "
+            "that were left out of the fit and given the coefficients of the others.",
+            "errors": _unseen_errors(found, kin),
+        }
+        | _rounded(found.coefficients(None, family))
+    )
+
+
+def _own_errors(found: Calibrated, gpu: str) -> dict[str, CalibrationError]:
+    tables = (found.fitted, found.without_model, found.without_gpu)
+    return errors_of(*(_of_gpus(table, [gpu]) for table in tables))
+
+
+def _unseen_errors(found: Calibrated, gpus: Sequence[str]) -> dict[str, CalibrationError]:
+    """Errors on GPUs that the fit had not seen: of these, or if none was replayed, of all."""
+    unseen = _of_gpus(found.without_gpu, gpus)
+    if not len(unseen):
+        unseen = found.without_gpu
+    return errors_of(unseen, pd.DataFrame(), unseen)
+
+
+def _point_errors(found: Calibrated, gpu: str) -> dict[str, CalibrationError]:
+    """TPOT from the GPU's own points, the rest from GPUs that were left out."""
+    errors = _unseen_errors(found, [])
+    points = 100 * found.points.loc[found.points["gpu"] == gpu, "error"]
+    own = CalibrationError(
+        mean_ape_pct=round(float(points.abs().mean()), 2),
+        median_ape_pct=round(float(points.abs().median()), 2),
+        spread_pct=round(float((points**2).mean() ** 0.5), 2),
+    )
+    return {metric: errors[metric] for metric in METRICS if metric in errors} | {METRICS[0]: own}
+
+
+def _of_gpus(replays: pd.DataFrame, gpus: Sequence[str]) -> pd.DataFrame:
+    return replays[replays["gpu"].isin(gpus)] if len(replays) else replays
+
+
+def _versions(experiments: Sequence[Experiment]) -> str:
+    known = sorted({e.engine_version for e in experiments if e.engine_version})
+    return ", ".join(known) if known else "not stated"
+
+
+def _notes(replayed: Sequence[Experiment], mine: Sequence[Experiment]) -> str:
+    models = sorted({e.model.name for e in (replayed or mine)})
+    if replayed:
+        return f"End-to-end runs of {', '.join(models)}."
+    return (
+        f"No end-to-end run: {len(mine)} closed-loop points of {', '.join(models)} with incomplete "
+        "server settings; errors but that of TPOT are those of GPUs left out of the fit."
+    )
+
+
+def _rounded(coefficients: Mapping[str, float]) -> dict[str, float]:
+    return {name: float(f"{value:.{DIGITS}g}") for name, value in coefficients.items()}
+
+
+def _without_none(error: Mapping[str, float | None]) -> dict[str, float]:
+    return {key: value for key, value in error.items() if value is not None}
