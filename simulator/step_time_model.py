@@ -8,6 +8,7 @@ from hardware_profiles.calibration import Calibration, Chosen
 from hardware_profiles.gpu import GPU
 from hardware_profiles.profile import NotNegative
 from hardware_profiles.value import Value
+from simulator.physics.certainty import Certainty, certainty
 from simulator.physics.costs import StepCosts, step_costs
 from simulator.physics.layout import Layout
 from simulator.physics.load import StepLoad, step_load
@@ -38,6 +39,10 @@ class StepTime(Protocol):
     def client_overhead(self) -> tuple[float, float]:
         """Seconds the API server adds before a request is queued, and per token it sends back."""
 
+    @property
+    def certainty(self) -> Certainty:
+        """Which calibration it rests on, and the error to expect of it."""
+
 
 class Linear(Value):
     """Four given coefficients, whatever the hardware: for tests, theory and measured engines."""
@@ -56,6 +61,11 @@ class Linear(Value):
     def client_overhead(self) -> tuple[float, float]:
         """None: the coefficients are the engine's alone."""
         return 0.0, 0.0
+
+    @property
+    def certainty(self) -> Certainty:
+        """Nothing is measured: the coefficients are what somebody wrote."""
+        return Certainty("given", False, "step times are given by a linear model", {})
 
     def bind(self, llm: LLM, gpu: GPU, layout: Layout) -> StepTime:
         """Return itself: the coefficients are given."""
@@ -125,6 +135,11 @@ class RooflineStep:
     def client_overhead(self) -> tuple[float, float]:
         """Of the calibration: before a request is queued, and per token. [s]"""
         return self.calibration.api_overhead_ms / 1e3, self.calibration.api_token_us / 1e6
+
+    @property
+    def certainty(self) -> Certainty:
+        """Which calibration it rests on, how near it was measured, the error to expect of it."""
+        return certainty(Chosen(self.calibration, self.nearness), self.gpu.name)
 
     def seconds(self, work: StepWork) -> Any:
         """Time of a step; see `simulator.physics.step_time.step_seconds`. [s]"""
