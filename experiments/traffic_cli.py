@@ -145,18 +145,28 @@ def convert(
 
 @app.command()
 @in_one_line
-def reuse(
+def served(
     scenario: Annotated[Path, typer.Argument(help="YAML file that holds the scenario.")],
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="PATH=VALUE", help="Change one value of the scenario."),
     ] = None,
 ) -> None:
-    """Run a scenario: the prefix hits that emerge, beside what a cache could find at most."""
+    """Run a scenario: requests at once, and prefix hits beside what a cache could find at most."""
+    from experiments import traffic_served
     from experiments.overrides import read_overrides
-    from experiments.traffic_reuse import reuse_of
-    from experiments.traffic_telling import tell_reuse
+    from experiments.traffic_telling import tell_served
     from simulator.scenario import Scenario
 
-    found = reuse_of(Scenario.from_file(scenario, read_overrides(settings or [])))
-    tell_reuse(found, _console())
+    found = traffic_served.served(Scenario.from_file(scenario, read_overrides(settings or [])))
+    tell_served(found.at_once, found.reuse, _console())
+
+
+@app.command()
+@in_one_line
+def formats() -> None:
+    """What can be read: each format by its name."""
+    from experiments.traffic_telling import tell_formats
+    from workloads.formats import described
+
+    tell_formats(described(), _console())

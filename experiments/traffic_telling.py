@@ -1,6 +1,6 @@
 """A trace's profile told in a terminal."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from rich.text import Text
 from workloads.fit import Fit
 from workloads.profile_trace import TraceProfile
 
-__all__ = ["tell_fit", "tell_notes", "tell_profile", "tell_reuse"]
+__all__ = ["tell_fit", "tell_formats", "tell_notes", "tell_profile", "tell_served"]
 
 MOST_ROWS = 12
 
@@ -54,10 +54,19 @@ def tell_fit(found: Fit, console: Console) -> None:
         console.print(f"not in the recipe: {lost}", highlight=False, soft_wrap=True)
 
 
-def tell_reuse(found: pd.DataFrame, console: Console) -> None:
-    """Print the hit rate that emerged beside its bounds."""
-    shares = found.assign(hit_rate=[f"{100 * rate:.1f} %" for rate in found.hit_rate])
+def tell_served(at_once: pd.Series, reuse: pd.DataFrame, console: Console) -> None:
+    """Print the requests at once, and the hit rate that emerged beside its bounds."""
+    _print(console, "requests at once, from arrival to end", at_once.to_frame().T)
+    shares = reuse.assign(hit_rate=[f"{100 * rate:.1f} %" for rate in reuse.hit_rate])
     _print(console, "prompt tokens found in a prefix cache", shares)
+
+
+def tell_formats(sentences: Mapping[str, str], console: Console) -> None:
+    """Print the formats that can be read."""
+    table = pd.DataFrame(
+        {"format": list(sentences), "what it is": [s.replace("``", "") for s in sentences.values()]}
+    )
+    _print(console, "formats of traces and logs", table, most=len(table))
 
 
 def tell_notes(meta: Any, console: Console) -> None:
@@ -73,11 +82,12 @@ def tell_notes(meta: Any, console: Console) -> None:
         console.print(line, highlight=False, soft_wrap=True, markup=False)
 
 
-def _print(console: Console, title: str, table: pd.DataFrame) -> None:
+def _print(console: Console, title: str, table: pd.DataFrame, most: int = MOST_ROWS) -> None:
     shown = Table(title=Text(title), title_justify="left", header_style="bold")
     for place, name in enumerate(table.columns):
-        shown.add_column(Text(str(name)), justify="left" if place == 0 else "right")
-    for row in _rows(table.head(MOST_ROWS)):
+        words = place == 0 or all(isinstance(value, str) for value in table[name])
+        shown.add_column(Text(str(name)), justify="left" if words else "right")
+    for row in _rows(table.head(most)):
         shown.add_row(*row)
     console.print(shown)
 

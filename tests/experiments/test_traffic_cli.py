@@ -133,6 +133,12 @@ def test_each_edit_does_what_it_says(traffic, tmp_path, edit, rows, last):
     assert trace.arrival_s[-1] == pytest.approx(last)
 
 
+def test_formats_are_listed(traffic):
+    told = traffic("formats").output
+    for name in formats.names():
+        assert name in told
+
+
 def test_traces_can_be_merged(traffic, tmp_path):
     other = SAMPLES / "vidur.csv"
     traffic("convert", SAMPLES / "azure.csv", "out.parquet", "--edit", f"merge={other}")

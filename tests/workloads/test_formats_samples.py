@@ -124,7 +124,7 @@ def test_sharegpt_texts_become_turns_that_repeat_what_was_said():
     assert trace.meta["dropped_rows"] == {"questions without an answer": 1}
 
 
-@pytest.mark.parametrize("name", ["vidur", "distserve", "guidellm_trace"])
+@pytest.mark.parametrize("name", ["vidur", "distserve", "guidellm_trace", "llmservingsim_results"])
 def test_times_in_seconds_keep_the_files_own_zero(name):
     assert columns(formats.read(FILES[name])) == ([0, 4.314579], [374, 396], [44, 109])
 
@@ -205,6 +205,21 @@ def test_guidellm_benchmarks_are_on_one_clock():
     assert columns(trace) == ([0, 4.314579, 94.314579], [374, 396, 5], [44, 109, 6])
     assert trace.meta["benchmarks"] == 2
     assert trace.meta["dropped_rows"] == {"failed or cut short": 1}
+
+
+def test_guidellm_reports_may_be_yaml(tmp_path):
+    import json
+
+    import yaml
+
+    report = json.loads(FILES["guidellm"].read_text())
+    (tmp_path / "report.yaml").write_text(yaml.safe_dump(report, sort_keys=False))
+    assert formats.read(tmp_path / "report.yaml") == formats.read(FILES["guidellm"])
+
+
+def test_every_format_says_what_it_is():
+    for name, sentence in formats.described().items():
+        assert len(sentence) > 20, name
 
 
 def test_openai_logs_speak_several_dialects_and_cached_tokens_become_shared_text():
@@ -341,7 +356,11 @@ BAD_DOCUMENTS = {
         '{"start_times": [1, 2], "input_lens": [1], "output_lens": [1]}': "of different lengths",
         "[]": "expected one JSON object",
     },
-    "guidellm": {"{}": "has no list 'benchmarks'", '{"benchmarks": [5]}': "holds no requests"},
+    "guidellm": {
+        "a: [": "expected",
+        "{}": "has no list 'benchmarks'",
+        '{"benchmarks": [5]}': "holds no requests",
+    },
     "inference_perf": {'[{"start_time": 1}]': "entry 1: info.input_tokens"},
     "sharegpt": {
         '[{"conversations": 5}]': "conversation 1: conversations: expected a list",

@@ -21,7 +21,7 @@ from workloads.formats._rows import Ledger
 from workloads.segments import densify
 from workloads.trace import Trace
 
-__all__ = ["names", "read", "recognise", "stream"]
+__all__ = ["described", "names", "read", "recognise", "stream"]
 
 
 _HUGE_ID = 2**40
@@ -33,6 +33,11 @@ _YEAR_1973_NS = 10**17
 def names() -> tuple[str, ...]:
     """All formats that can be read, in alphabetical order."""
     return tuple(sorted(m.name for m in iter_modules(__path__) if not m.name.startswith("_")))
+
+
+def described() -> dict[str, str]:
+    """First sentence of what each reader says of its format, by name."""
+    return {name: str(_module(name).__doc__).partition("\n")[0] for name in names()}
 
 
 def recognise(path: Path | str) -> str:

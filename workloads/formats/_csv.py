@@ -1,6 +1,5 @@
 """Comma-separated rows in batches, as text, each knowing its line."""
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from hardware_profiles.errors import InputError, did_you_mean
-from workloads.formats._files import head_of, open_binary
+from workloads.formats._files import head_of, open_text
 from workloads.formats._rows import Ledger, Rows
 
 __all__ = ["header_of", "rows_of"]
@@ -113,7 +112,7 @@ def _batches(
             column_types={name: arrow.string() for name in header}, strings_can_be_null=False
         ),
     }
-    with open_binary(ledger.path) as stream:
+    with open_text(ledger.path) as stream:
         try:
             yield from csv.open_csv(stream, **options)
         except arrow.ArrowInvalid as error:
@@ -122,10 +121,6 @@ def _batches(
 
 
 def _explained(ledger: Ledger, error: str) -> InputError:
-    if "UTF8" in error:
-        row = re.search(r"Row #(\d+)", error)
-        where = f", line {row[1]}" if row else ""
-        return InputError(f"{ledger.path}{where}: bytes that are no UTF-8; save the file as UTF-8")
     if "Empty CSV" in error:
         return ledger.fail("holds no requests, only a header")
     return ledger.fail(f"is no CSV that can be read: {error}")

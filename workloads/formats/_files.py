@@ -1,5 +1,6 @@
 """Open a file as what it holds, not as what it is called: plain, gzip or zstd."""
 
+import codecs
 import gzip
 import io
 import zlib
@@ -10,7 +11,7 @@ from typing import BinaryIO, NamedTuple, Protocol
 
 from hardware_profiles.errors import InputError
 
-__all__ = ["Head", "head_of", "open_binary"]
+__all__ = ["Head", "head_of", "open_binary", "open_text"]
 
 _GZIP, _ZSTD, _ZIP = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PK\x03\x04"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
@@ -63,6 +64,40 @@ class _Unpacked(io.RawIOBase):
             ) from None
         buffer[: len(data)] = data
         return len(data)
+
+
+class _Utf8(io.RawIOBase):
+    """A stream that refuses the first line that is no UTF-8, by its number."""
+
+    def __init__(self, source: io.BufferedReader, path: Path) -> None:
+        self._source, self._path = source, path
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
+        self._line = 1
+
+    def readable(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        self._source.close()
+        super().close()
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        data = self._source.read(len(buffer))
+        try:
+            self._decoder.decode(data, final=not data)
+        except UnicodeDecodeError as error:
+            line = self._line + data.count(b"\n", 0, max(error.start, 0))
+            raise InputError(
+                f"{self._path}, line {line}: bytes that are no UTF-8; save the file as UTF-8"
+            ) from None
+        self._line += data.count(b"\n")
+        buffer[: len(data)] = data
+        return len(data)
+
+
+def open_text(path: Path) -> io.BufferedReader:
+    """As `open_binary`, for text: a line that is no UTF-8 is an error when it is reached."""
+    return io.BufferedReader(_Utf8(open_binary(path), path), 1 << 18)
 
 
 def open_binary(path: Path) -> io.BufferedReader:
