@@ -131,7 +131,8 @@ class Scenario(Value):
         others = any(info.data.get(name) for name in ("autoscaler", "overflow", "pools"))
         if replicas == 0 and not others:
             raise InputError(
-                "expected at least 1 where no autoscaler, overflow or pools are given, found 0"
+                "input should be greater than or equal to 1, found 0 "
+                "(0 is for fleets with an autoscaler, overflow or pools)"
             )
         return replicas
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from simulator.economics.stays import stay_seconds
 from simulator.physics.work import StepShares, StepWork
+from simulator.record.by_pool import by_pool
 from simulator.record.efficiency import middle_work
 from simulator.record.result import Result
 from simulator.record.runs import Runs
@@ -71,7 +72,11 @@ def step_shares(result: Result, runs: Runs) -> StepShares:
     each of its steps; where a floor binds, for the run as a whole.
     """
     middle = middle_work(runs.table)
-    shares = StepShares(*(np.asarray(s) for s in step_time_of(result.scenario).shares(middle)))
+    shares = StepShares(*(np.zeros(len(runs)) for _ in StepShares._fields))
+    for plan, mine in by_pool(result, runs.replica):
+        part = step_time_of(plan).shares(StepWork(*(column[mine] for column in middle)))
+        for whole, its in zip(shares, part, strict=True):
+            whole[mine] = its
     total = _per_step_s(shares, middle) * runs.num_steps
     took = runs.duration_s
     scale = np.divide(took, total, out=np.zeros_like(took), where=total > 0)

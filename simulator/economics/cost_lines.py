@@ -1,7 +1,7 @@
 """Cost lines: each a function of a run that gives US dollars; the bill is their sum.
 
-A replica is busy, idle, warming or down all the time it is held, so the rent falls into these four
-and what is lost to whole billing quanta.
+A replica is busy, idle, warming, draining or down all the time it is held, so the rent falls into
+these five and what is lost to whole billing quanta. Each pool has its own price.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from simulator.record.by_pool import per_replica
 from simulator.record.result import Result
 
 __all__ = ["COST_LINES", "WORK_LINES", "gpu_rent_idle", "gpu_seconds", "paid_gpu_seconds"]
@@ -19,29 +20,39 @@ __all__ = ["COST_LINES", "WORK_LINES", "gpu_rent_idle", "gpu_seconds", "paid_gpu
 
 def gpu_rent_busy(result: Result) -> float:
     """GPUs that were computing, at the hourly price. [USD]"""
-    return gpu_seconds(result, "busy") * _price(result)
+    return _rent(result, "busy")
 
 
 def gpu_rent_idle(result: Result) -> float:
     """GPUs that were ready and had nothing to do, at the hourly price. [USD]"""
-    return gpu_seconds(result, "idle") * _price(result)
+    return _rent(result, "idle")
 
 
 def gpu_rent_warming(result: Result) -> float:
     """GPUs that were booting or loading weights, at the hourly price. [USD]"""
-    return gpu_seconds(result, "warming") * _price(result)
+    return _rent(result, "warming")
 
 
 def gpu_rent_down(result: Result) -> float:
     """GPUs that were held and out of order, at the hourly price. [USD]"""
-    return gpu_seconds(result, "down") * _price(result)
+    return _rent(result, "down")
+
+
+def gpu_rent_draining(result: Result) -> float:
+    """GPUs that worked off what they had before they were given back, at the hourly price. [USD]"""
+    return _rent(result, "draining")
 
 
 def gpu_rent_rounding(result: Result) -> float:
     """Rest of each started billing quantum, at the hourly price. [USD]"""
     held = result.replicas["gpus"] * _held_s(result)
-    unused = max(0.0, paid_gpu_seconds(result) - float(held.sum()))
-    return unused * _price(result)
+    unused = (_paid_gpu_s(result) - held) * per_replica(result, "usd_per_gpu_s")
+    return max(0.0, float(unused.sum()))
+
+
+def endpoint_calls(result: Result) -> float:
+    """What was asked of others, at their prices per token. [USD]"""
+    return float(result.calls["usd"].sum())
 
 
 COST_LINES: Final[Mapping[str, Callable[[Result], float]]] = {
@@ -49,11 +60,13 @@ COST_LINES: Final[Mapping[str, Callable[[Result], float]]] = {
     "gpu_rent_idle": gpu_rent_idle,
     "gpu_rent_warming": gpu_rent_warming,
     "gpu_rent_down": gpu_rent_down,
+    "gpu_rent_draining": gpu_rent_draining,
     "gpu_rent_rounding": gpu_rent_rounding,
+    "endpoint_calls": endpoint_calls,
 }
 """Lines of the bill, in the order in which it shows them."""
 
-WORK_LINES: Final = ("gpu_rent_busy",)
+WORK_LINES: Final = ("gpu_rent_busy", "gpu_rent_draining")
 """Those that pay for work done, and are attributed to requests; the rest is overhead."""
 
 
@@ -69,14 +82,23 @@ def paid_gpu_seconds(result: Result) -> float:
 
     ``sum of gpus x ceil((stopped - requested) / quantum) x quantum``.
     """
-    quantum = result.scenario.offer.billing_quantum_s
+    return float(_paid_gpu_s(result).sum())
+
+
+def _paid_gpu_s(result: Result) -> pd.Series[float]:
+    quantum = per_replica(result, "billing_quantum_s")
     # A length that is a whole number of quanta but for rounding is that number.
     quanta = np.ceil(np.round(_held_s(result) / quantum, 9))
-    return float((result.replicas["gpus"] * quanta * quantum).sum())
+    return result.replicas["gpus"] * quanta * quantum
 
 
-def _price(result: Result) -> float:
-    return float(result.scenario.offer.usd_per_gpu_s)
+def _rent(result: Result, state: str) -> float:
+    """Time in a state, each replica's at its own price. [USD]"""
+    spans = result.intervals[result.intervals["state"] == state]
+    price = result.replicas["gpus"] * per_replica(result, "usd_per_gpu_s")
+    price.index = pd.Index(result.replicas["replica"])
+    length = (spans["end_s"] - spans["start_s"]).to_numpy()
+    return float((length * price.reindex(spans["replica"]).to_numpy()).sum())
 
 
 def _held_s(result: Result) -> pd.Series[float]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from simulator.physics.power import Activity, watts
 from simulator.physics.precision import peak_flops
 from simulator.physics.work import StepWork
+from simulator.record.by_pool import by_pool
 from simulator.scenario import step_time_of
 
 if TYPE_CHECKING:
@@ -58,14 +59,16 @@ class Energy(NamedTuple):
 
 def energy(result: Result) -> Energy:
     """What the GPUs drew: by activity while they computed, loaded idle or bare idle otherwise."""
-    gpu = result.scenario.gpu
     steps = result.steps
     busy_j = (run_watts(result) * _gpus(result, steps["replica"]) * _took_s(steps)).sum()
     spans = result.intervals
     gpu_s = _gpus(result, spans["replica"]) * (spans["end_s"] - spans["start_s"]).to_numpy()
     loaded = spans["state"].isin(["idle", "warming"]).to_numpy()
     down = (spans["state"] == "down").to_numpy()
-    joules = busy_j + gpu_s[loaded].sum() * gpu.loaded_idle_w + gpu_s[down].sum() * gpu.idle_w
+    joules = busy_j
+    for plan, mine in by_pool(result, spans["replica"]):
+        joules += gpu_s[loaded & mine].sum() * plan.gpu.loaded_idle_w
+        joules += gpu_s[down & mine].sum() * plan.gpu.idle_w
     completed = int((result.requests["outcome"] == "completed").sum())
     return Energy(
         kwh=float(joules) / 3.6e6,
@@ -77,8 +80,11 @@ def energy(result: Result) -> Energy:
 def run_watts(result: Result) -> Floats:
     """Draw of one GPU during each row of `steps`; its limit where the load is not known. [W]"""
     compute, memory = _activity(result)
-    drawn: Floats = watts(result.scenario.gpu, Activity(compute, memory))
-    return np.where(np.isnan(drawn), result.scenario.gpu.tdp_w, drawn)
+    drawn: Floats = np.empty(len(compute))
+    for plan, mine in by_pool(result, result.steps["replica"]):
+        its = watts(plan.gpu, Activity(compute[mine], memory[mine]))
+        drawn[mine] = np.where(np.isnan(its), plan.gpu.tdp_w, its)
+    return drawn
 
 
 def middle_work(steps: pd.DataFrame) -> StepWork:
@@ -96,14 +102,16 @@ def middle_work(steps: pd.DataFrame) -> StepWork:
 
 def _activity(result: Result) -> Activity:
     """Shares of its peaks that a GPU uses during each row of `steps`; NaN where not known."""
-    scenario, steps = result.scenario, result.steps
-    load = step_time_of(scenario).load(middle_work(steps))
-    layout = scenario.engine.layout(scenario.model)
-    peak = peak_flops(scenario.gpu, layout.weights_precision)
-    seconds = _took_s(steps) / steps["num_steps"].to_numpy()
-    return Activity(
-        _share(load.flops, peak * seconds), _share(load.bytes, scenario.gpu.bytes_per_s * seconds)
-    )
+    steps = result.steps
+    compute, memory = np.full(len(steps), np.nan), np.full(len(steps), np.nan)
+    for plan, mine in by_pool(result, steps["replica"]):
+        rows = steps[mine]
+        load = step_time_of(plan).load(middle_work(rows))
+        peak = peak_flops(plan.gpu, plan.engine.layout(plan.model).weights_precision)
+        seconds = _took_s(rows) / rows["num_steps"].to_numpy()
+        compute[mine] = _share(load.flops, peak * seconds)
+        memory[mine] = _share(load.bytes, plan.gpu.bytes_per_s * seconds)
+    return Activity(compute, memory)
 
 
 def _share(part: Floats, whole: Floats) -> Floats:

@@ -22,6 +22,7 @@ __all__ = ["round_bin_s", "timeline"]
 Floats = NDArray[np.float64]
 MOST_BINS = 360
 FLEET = -1
+TOTALS = ("kv_s", "prefill", "decode", "busy_s", "energy_j", "blocks_s", "held_s")
 NICE_S = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 900, 1800, 3600)
 
 
@@ -76,15 +77,16 @@ def _totals(result: Result, replica: int, edges: Floats) -> dict[str, Floats]:
         "prefill": per_step(runs, runs.table["prefill_tokens"], edges),
         "decode": per_step(runs, runs.table["decode_seqs"], edges),
         "busy_s": overlap(edges, spans.loc[spans["state"] == "busy", ["start_s", "end_s"]]),
-        "energy_j": life["gpus"] * _energy_j(result, runs, spans, edges),
+        "energy_j": life["gpus"] * _energy_j(result, life["pool"], runs, spans, edges),
         "blocks_s": overlap(edges, ready[["start_s", "end_s"]]) * life["num_gpu_blocks"],
         "held_s": overlap(edges, [[life["requested_s"], life["stopped_s"]]]),
     }
 
 
-def _energy_j(result: Result, runs: Runs, spans: pd.DataFrame, edges: Floats) -> Floats:
+def _energy_j(result: Result, pool: str, runs: Runs, spans: pd.DataFrame, edges: Floats) -> Floats:
     """Energy of one GPU of a replica in each bin. [J]"""
-    gpu = result.scenario.gpu
+    plans = result.scenario.plans()
+    gpu = plans.get(str(pool), result.scenario).gpu
     loaded = spans.loc[spans["state"].isin(["idle", "warming"]), ["start_s", "end_s"]]
     down = spans.loc[spans["state"] == "down", ["start_s", "end_s"]]
     return (
@@ -98,7 +100,8 @@ def _rows(
     result: Result, replica: int, edges: Floats, parts: dict[int, dict[str, Floats]]
 ) -> pd.DataFrame:
     chosen = list(parts.values()) if replica == FLEET else [parts[replica]]
-    total = {key: np.sum([part[key] for part in chosen], axis=0) for key in chosen[0]}
+    none = np.zeros(len(edges) - 1)
+    total = {key: none + sum(part[key] for part in chosen) for key in TOTALS}
     waiting, running = _queues(result, replica, edges)
     width = np.diff(edges)
     columns: dict[str, ArrayLike] = {
@@ -122,9 +125,10 @@ def _queues(result: Result, replica: int, edges: Floats) -> tuple[Floats, Floats
     if replica != FLEET:
         requests = requests[requests["replica"] == replica]
     end = result.horizon_s
-    admitted = requests["scheduled_s"].fillna(end)
+    left = requests["finish_s"].fillna(end)
+    admitted = requests["scheduled_s"].fillna(left)
     waits = np.column_stack([requests["arrival_s"], admitted])
-    runs = np.column_stack([admitted, requests["finish_s"].fillna(end)])
+    runs = np.column_stack([admitted, left])
     return overlap(edges, waits), overlap(edges, runs)
 
 
