@@ -37,6 +37,9 @@ def _locate(data: object, loc: Sequence[int | str], missing: bool) -> tuple[str,
     """Return ``file:line: `` and the dotted key, leaving out what pydantic adds to the location."""
     path, line, keys = getattr(data, "path", ""), getattr(data, "line", 0), list[str]()
     for part in loc:
+        if isinstance(data, Mapping) and part not in data and isinstance(part, str):
+            hyphens = part.replace("_", "-")  # as vLLM's own files write their keys
+            part = hyphens if hyphens in data else part
         if isinstance(data, Mapping) and part in data:
             line = getattr(data, "lines", {}).get(part, line)
             data = data[part]

@@ -123,6 +123,12 @@ class Scenario(Value):
                 f"but the scenario's gpu is {self.gpu.name}"
             )
         object.__setattr__(self, "engine", self.engine.resolved(self.gpu, self.model))
+        ranks = self.engine.data_parallel_size
+        if self.replicas % ranks:
+            raise InputError(
+                f"replicas: {self.replicas} is no multiple of engine.data_parallel_size {ranks}; "
+                f"each rank is a replica here, so one such server is replicas: {ranks}"
+            )
         return self
 
     @field_validator("replicas")
@@ -192,7 +198,8 @@ class Scenario(Value):
 
         Parameters
         ----------
-        path : the file; relative paths in it start from its folder.
+        path : the file; relative paths in it start from its folder, those of overrides from the
+            current one.
         overrides : by dotted path, such as ``{"engine.max_num_seqs": 64}``. A key below a name
             (``gpu.bandwidth_gb_s``) changes a copy of the shelf entry of that name.
 
@@ -203,10 +210,11 @@ class Scenario(Value):
         """
         path = Path(path)
         data = load_yaml(path)
-        for dotted, value in (overrides or {}).items():
-            _set(data, dotted, value)
-        data.setdefault("name", path.stem)
         _anchor(data, path.parent)
+        for dotted, value in (overrides or {}).items():
+            on_command_line = dotted == "traffic.path" and isinstance(value, str)
+            _set(data, dotted, str(Path(str(value)).resolve()) if on_command_line else value)
+        data.setdefault("name", path.stem)
         try:
             return cls.model_validate(data)
         except ValidationError as error:
@@ -219,10 +227,7 @@ class Scenario(Value):
     @property
     def gpus_per_replica(self) -> int:
         """GPUs that one replica holds."""
-        engine = self.engine
-        return (
-            engine.tensor_parallel_size * engine.pipeline_parallel_size * engine.data_parallel_size
-        )
+        return self.engine.tensor_parallel_size * self.engine.pipeline_parallel_size
 
     def num_gpu_blocks(self) -> int:
         """KV blocks of a replica: the override, or what vLLM would find room for.
@@ -275,3 +280,4 @@ def _anchor(data: dict[str, Any], folder: Path) -> None:
         traffic["path"] = str((folder / traffic["path"]).resolve())
     if isinstance(engine, str) and engine.endswith((".yaml", ".yml")):
         data["engine"] = load_yaml(folder / engine)
+        EngineArgs.parse(data["engine"])  # here, so that an error names that file and its line

@@ -11,7 +11,7 @@ from hardware_profiles.errors import InputError, did_you_mean
 from hardware_profiles.gpu import GPU
 from hardware_profiles.value import Value
 from simulator.engine.config import SchedulerConfig
-from simulator.engine.vllm_keys import WITHOUT_EFFECT
+from simulator.engine.vllm_keys import plain
 from simulator.physics.layout import Layout, kv_precision, weights_precision
 from workloads.llm import LLM
 
@@ -44,7 +44,8 @@ class SpeculativeConfig(Value):
     num_speculative_tokens: Count
     """Length of the draft. [tokens]"""
     acceptance_rate: Annotated[float, Field(ge=0, le=1)] = 0.7
-    """Chance that a draft token is accepted, given that those before it were."""
+    """Chance that a draft token is accepted, given that those before it were. The default is the
+    middle of the 0.5-0.9 of Leviathan et al. 2023, table 3; measure your own."""
     method: str | None = None
     """Whose drafts they are; noted, without effect."""
     model: str | None = None
@@ -62,6 +63,8 @@ class EngineArgs(Value):
     tensor_parallel_size: Count = 1
     pipeline_parallel_size: Count = 1
     data_parallel_size: Count = 1
+    """Ranks of one server. Each has a scheduler and a cache of its own and is a replica here, so
+    ``replicas`` counts ranks; with expert parallelism they share the experts."""
     enable_expert_parallel: bool = False
     quantization: str | None = None
     """Weights, in vLLM's words (fp8, awq, gptq, …); None keeps the checkpoint's own."""
@@ -98,24 +101,27 @@ class EngineArgs(Value):
     @model_validator(mode="before")
     @classmethod
     def _read_vllm(cls, data: Any) -> Any:
+        if data is None:  # `engine:` with nothing under it
+            return {}
         if isinstance(data, str):
             if data not in PROFILES:
                 raise InputError(f"no engine is called {data!r}; {did_you_mean(data, PROFILES)}")
             return {"profile": data}
-        if not isinstance(data, Mapping):
-            return data
-        plain = {str(key).replace("-", "_"): value for key, value in data.items()}
-        return {key: value for key, value in plain.items() if key not in WITHOUT_EFFECT}
+        return plain(data) if isinstance(data, Mapping) else data
 
     @model_validator(mode="after")
-    def _chunks_must_fit(self) -> EngineArgs:
+    def _check(self) -> EngineArgs:
+        self.check_chunks()
+        return self
+
+    def check_chunks(self) -> None:
+        """Refuse an engine in which a long prompt would wait for ever, as vLLM does."""
         budget, length = self.max_num_batched_tokens, self.max_model_len
         if not self.enable_chunked_prefill and budget and length and budget < length:
             raise InputError(
-                f"without chunked prefill max_num_batched_tokens ({budget}) must be at least "
-                f"max_model_len ({length}), or long prompts would wait for ever"
+                f"engine: without chunked prefill max_num_batched_tokens ({budget}) must be at "
+                f"least max_model_len ({length}), or long prompts would wait for ever"
             )
-        return self
 
     def resolved(self, gpu: GPU, llm: LLM) -> EngineArgs:
         """The same with every choice made, as the API server of that version makes it.
@@ -139,7 +145,9 @@ class EngineArgs(Value):
             "max_model_len": longest,
         }
         missing = {key: value for key, value in chosen.items() if getattr(self, key) is None}
-        return self.model_copy(update=missing)
+        made = self.model_copy(update=missing)
+        made.check_chunks()
+        return made
 
     def layout(self, llm: LLM) -> Layout:
         """How the engine lies over its GPUs; the arguments must be resolved."""

@@ -42,6 +42,8 @@ class Roster:
         """Whether somebody was preempted while the present step was composed."""
         self.running_pass = False
         """Whether the running requests are having their turns just now."""
+        self.preempted_in_vain = 0
+        """Preemptions since a request last computed all it knew."""
         self._returning: list[Request] = []
         self._admissions = 0
 
@@ -92,6 +94,7 @@ class Roster:
     def _caught_up(self, request: Request, batch: Batch, step: int) -> None:
         """All known tokens are computed in ``step``, which yields the next one."""
         after = request.computed
+        self.preempted_in_vain = 0
         if request.generated == 0:
             batch.first_tokens.append(request)
         stay_from = step if request.decoding else step + 1
@@ -141,6 +144,7 @@ class Roster:
         victim.computed = victim.slots = victim.received = 0
         victim.preemptions += 1
         self.preempted = True
+        self.preempted_in_vain += 1
         self.waiting.put_back(victim)
 
     def _leave_group(self, request: Request) -> None:

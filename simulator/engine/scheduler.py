@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from operator import is_
 
+from hardware_profiles.errors import InputError
 from simulator.engine.batch import Batch
 from simulator.engine.config import SchedulerConfig
 from simulator.engine.prefix_cache import NO_HIT
@@ -56,6 +57,8 @@ class Scheduler:
         roster.running_pass = False
         roster.step = step + 1
         settled = not roster.preempted
+        if roster.preempted:
+            self._check_progress(batch)
         if settled and budget and self.waiting:
             settled = self._waiting_pass(batch, budget)
         if not batch.prefill_seqs:
@@ -69,6 +72,18 @@ class Scheduler:
         batch.running = len(self.running)
         batch.waiting = len(self.waiting)
         return batch
+
+    def _check_progress(self, batch: Batch) -> None:
+        """Stop a run in which requests preempt each other for ever, as they may in vLLM too."""
+        if batch.decode_seqs:
+            self.roster.preempted_in_vain = 0
+        elif self.roster.preempted_in_vain > 10 * (self.load + 10):
+            rows = sorted(request.index for request in (*self.running, *self.waiting))
+            named = ", ".join(map(str, rows[:5])) + (" …" if len(rows) > 5 else "")
+            raise InputError(
+                f"requests {named} preempt each other for ever, and none gets a token (vLLM would "
+                "do the same); they need more KV blocks, or priorities and arrivals that differ"
+            )
 
     def advance(self, num_steps: int) -> None:
         """``num_steps`` of a run have been composed, the first of them by ``schedule`` itself."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from heapq import heapify, heappop, heappush
+from heapq import heappop, heappush
 
 from simulator.engine.request import Request
 
@@ -14,20 +14,26 @@ class FirstComeFirstServed:
 
     def __init__(self) -> None:
         self._queue: deque[Request] = deque()
+        self._gone: set[Request] = set()
         self.add = self._queue.append
         self.put_back = self._queue.appendleft
         self.pop = self._queue.popleft
-        self.remove = self._queue.remove
+        """Take the one that `head` has just named."""
+        self.remove = self._gone.add
+        """Take one out of the middle: it is passed over when its turn comes."""
 
     def head(self) -> Request:
         """The next one, still waiting."""
-        return self._queue[0]
+        queue = self._queue
+        while queue[0] in self._gone:
+            self._gone.remove(queue.popleft())
+        return queue[0]
 
     def __len__(self) -> int:
-        return len(self._queue)
+        return len(self._queue) - len(self._gone)
 
     def __iter__(self) -> Iterator[Request]:
-        return iter(self._queue)
+        return (request for request in self._queue if request not in self._gone)
 
     @staticmethod
     def victim(running: list[Request]) -> Request:
@@ -40,6 +46,9 @@ class ByPriority:
 
     def __init__(self) -> None:
         self._heap: list[tuple[int, float, int, Request]] = []
+        self._gone: set[Request] = set()
+        self.remove = self._gone.add
+        """Take one out of the middle: it is passed over when its turn comes."""
 
     def add(self, request: Request) -> None:
         """Let the request wait."""
@@ -48,23 +57,22 @@ class ByPriority:
     put_back = add
 
     def pop(self) -> Request:
-        """Take the next one."""
+        """Take the one that `head` has just named."""
         return heappop(self._heap)[-1]
-
-    def remove(self, request: Request) -> None:
-        """Take one out of the middle."""
-        self._heap = [entry for entry in self._heap if entry[-1] is not request]
-        heapify(self._heap)
 
     def head(self) -> Request:
         """The next one, still waiting."""
-        return self._heap[0][-1]
+        heap = self._heap
+        while heap[0][-1] in self._gone:
+            self._gone.remove(heappop(heap)[-1])
+        return heap[0][-1]
 
     def __len__(self) -> int:
-        return len(self._heap)
+        return len(self._heap) - len(self._gone)
 
     def __iter__(self) -> Iterator[Request]:
-        return (entry[-1] for entry in sorted(self._heap, key=lambda entry: entry[:3]))
+        entries = sorted(self._heap, key=lambda entry: entry[:3])
+        return (entry[-1] for entry in entries if entry[-1] not in self._gone)
 
     @staticmethod
     def victim(running: list[Request]) -> Request:

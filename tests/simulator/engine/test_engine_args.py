@@ -84,6 +84,64 @@ def test_a_vllm_config_is_accepted_as_it_is(tmp_path: Path) -> None:
     assert engine.speculative_config.num_speculative_tokens == 4
 
 
+OTHER_SPELLINGS = """\
+no-enable-prefix-caching: true
+max-model-len: 16k
+max-num-batched-tokens: 8K
+speculative-config: '{"num_speculative_tokens": 3, "method": "ngram"}'
+swap-space: 4
+limit-mm-per-prompt: {image: 2}
+kv-transfer-config: null
+cudagraph-capture-sizes: [1, 2, 4]
+"""
+
+
+def engine_from(folder: Path, config: str) -> EngineArgs:
+    (folder / "config.yaml").write_text(config)
+    (folder / "s.yaml").write_text(
+        "traffic: steady-chat\nmodel: llama-3.1-8b\ngpu: h100-sxm\nengine: config.yaml\n"
+    )
+    return Scenario.from_file(folder / "s.yaml").engine
+
+
+def test_vllms_other_spellings_are_understood(tmp_path: Path) -> None:
+    engine = engine_from(tmp_path, OTHER_SPELLINGS)
+    assert engine.enable_prefix_caching is False
+    assert (engine.max_model_len, engine.max_num_batched_tokens) == (16_000, 8_192)
+    assert engine.speculative_config is not None
+    assert engine.speculative_config.num_speculative_tokens == 3
+
+
+@pytest.mark.parametrize(
+    ("config", "says"),
+    [
+        ("max-num-batched-tokens: 64\nmax-num-sqs: 3\n", r"config\.yaml:2: .*max-num-sqs"),
+        ("max-model-len: 100\nmax-num-seqs: 0\n", r"config\.yaml:2: max-num-seqs: "),
+        ("max-num-seqs: 4\nmax_num_seqs: 5\n", "given twice"),
+        ("speculative-config: '{num'\n", "not JSON"),
+    ],
+)
+def test_an_error_in_a_vllm_config_names_that_file(tmp_path: Path, config: str, says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        engine_from(tmp_path, config)
+
+
+def test_without_chunking_a_budget_below_the_longest_request_is_refused() -> None:
+    engine = {"enable_chunked_prefill": False, "max_num_batched_tokens": 300}
+    with pytest.raises(InputError, match="max_model_len"):
+        Scenario.parse(
+            {"traffic": "steady-chat", "model": "llama-3.1-8b", "gpu": "l4", "engine": engine}
+        )
+
+
+def test_a_data_parallel_rank_is_a_replica() -> None:
+    base = {"traffic": "steady-chat", "model": "llama-3.1-8b", "gpu": "l4"}
+    two = {**base, "engine": {"data_parallel_size": 2}}
+    with pytest.raises(InputError, match="replicas: 1 is no multiple"):
+        Scenario.parse(two)
+    assert Scenario.parse({**two, "replicas": 4}).gpus_per_replica == 1
+
+
 @pytest.mark.parametrize(
     ("args", "says"),
     [
