@@ -74,8 +74,10 @@ class StaleSignals(Signals):
 
     def waiting(self, number: int) -> int:
         """Requests in the replica's own queue when it was asked."""
+        self.refresh()
         return self._waiting[number]
 
     def kv_use(self, number: int) -> float:
         """Share of the KV blocks in use when it was asked."""
+        self.refresh()
         return self._kv[number]

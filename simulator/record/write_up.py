@@ -137,7 +137,7 @@ def _intervals(
     rows = [empty("intervals").assign(state=np.empty(0, np.int64))]
     for replica, part in _by_replica(steps, len(spans)):
         begins = [begin for _, begin in spans[replica]]
-        ends = [*begins[1:], stopped_s[replica]]
+        ends = [*begins, stopped_s[replica]][1:]
         for (state, begin), end in zip(spans[replica], ends, strict=True):
             if end > begin:
                 rows.append(_of_one(part, replica, state, begin, end))

@@ -1,0 +1,54 @@
+"""Small fleets that run in milliseconds."""
+
+from typing import Any, Protocol
+
+import numpy as np
+import pytest
+
+from simulator import Result, Scenario, simulate
+from workloads.trace import Trace
+
+BASE: dict[str, Any] = {
+    "traffic": "steady-chat",
+    "model": "llama-3.1-8b",
+    "gpu": "h100-sxm",
+    "step_time": {"kind": "linear", "c0": 0.006, "c_tok": 2.1e-5, "c_ctx": 4.3e-8, "c_seq": 7e-6},
+    "engine": {"max_num_seqs": 16, "max_num_batched_tokens": 512, "num_gpu_blocks_override": 1500},
+}
+
+
+class Play(Protocol):
+    """Run a trace on a fleet that is told by keywords."""
+
+    def __call__(self, trace: Trace, **fleet: Any) -> Result: ...
+
+
+@pytest.fixture
+def play() -> Play:
+    def played(trace: Trace, **fleet: Any) -> Result:
+        engine = {**BASE["engine"], **fleet.pop("engine", {})}
+        return simulate(Scenario.parse({**BASE, **fleet, "engine": engine}), trace)
+
+    return played
+
+
+class Draw(Protocol):
+    """A Poisson trace."""
+
+    def __call__(
+        self, requests: int = 300, rate: float = 40.0, seed: int = 0, **columns: Any
+    ) -> Trace: ...
+
+
+@pytest.fixture
+def draw() -> Draw:
+    def drawn(requests: int = 300, rate: float = 40.0, seed: int = 0, **columns: Any) -> Trace:
+        rng = np.random.default_rng(seed)
+        return Trace.from_columns(
+            np.cumsum(rng.exponential(1 / rate, requests)),
+            rng.integers(5, 400, requests),
+            rng.integers(1, 80, requests),
+            **columns,
+        )
+
+    return drawn
