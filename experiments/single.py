@@ -10,12 +10,14 @@ from rich.markup import escape
 
 from experiments.progress import watched
 from experiments.telling import compare_table, headings, latency_table
+from experiments.traffic_telling import tell_notes
 from simulator.economics.bill import Bill, bill
 from simulator.record.result import SUMMARY_FILE, Result
 from simulator.record.store import whole_folder
 from simulator.record.summary import summarise
 from simulator.scenario import Scenario
 from simulator.simulate import simulate
+from workloads.trace import Trace
 
 __all__ = ["play", "run_scenario", "save", "told"]
 
@@ -39,11 +41,13 @@ def run_scenario(
     scenario = Scenario.from_file(path, overrides)
     folder = out or Path("runs") / re.sub(r"[^\w.-]+", "-", scenario.name).strip(".-")
     with whole_folder(folder, SUMMARY_FILE) as partial:
-        result, costs = play(scenario)
+        trace = scenario.trace()
+        result, costs = play(scenario, trace)
         save(result, costs, partial)
     summary = told(result, costs)
     what = f"[bold]{escape(scenario.name)}[/bold]: {escape(_in_words(scenario))}"
     console.print(what, highlight=False, soft_wrap=True)
+    tell_notes(trace.meta, console)
     console.print(latency_table(summary))
     for title, lines in headings():
         console.print(compare_table(title, lines, {scenario.name: summary}))
@@ -62,10 +66,10 @@ def _in_words(scenario: Scenario) -> str:
     )
 
 
-def play(scenario: Scenario) -> tuple[Result, Bill]:
+def play(scenario: Scenario, trace: Trace | None = None) -> tuple[Result, Bill]:
     """Simulate a scenario under a progress bar, and bill it."""
     with watched(f"simulating {scenario.name}") as progress:
-        result = simulate(scenario, progress=progress)
+        result = simulate(scenario, trace, progress=progress)
     return result, bill(result)
 
 

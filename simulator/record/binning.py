@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from simulator.record.runs import Runs
 
-__all__ = ["overlap", "per_step", "per_time"]
+__all__ = ["overlap", "per_step", "per_time", "per_time_rising"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -56,6 +56,27 @@ def per_time(runs: Runs, level: ArrayLike, edges: Floats) -> Floats:
     """
     value = np.asarray(level, dtype=np.float64)
     return _binned(runs, value * runs.duration_s, value, _seconds_into, edges)
+
+
+def per_time_rising(runs: Runs, first: ArrayLike, last: ArrayLike, edges: Floats) -> Floats:
+    """Integral over each bin of a quantity that goes evenly from `first` to `last`. [unit x s]
+
+    Parameters
+    ----------
+    runs : of one replica, shape (n,).
+    first, last : its level when each run begins and ends, shape (n,), any unit.
+    edges : of m bins, rising, shape (m + 1,). [s]
+    """
+    low, high = np.asarray(first, dtype=np.float64), np.asarray(last, dtype=np.float64)
+    duration = runs.duration_s
+    slope = np.divide(high - low, duration, out=np.zeros_like(low), where=duration > 0)
+
+    def into(runs: Runs, row: Ints, instants: Floats) -> Floats:
+        gone = _seconds_into(runs, row, instants)
+        area: Floats = gone * (low[row] + slope[row] * gone / 2)
+        return area
+
+    return _binned(runs, (low + high) / 2 * duration, np.ones_like(low), into, edges)
 
 
 def per_step(runs: Runs, amount: ArrayLike, edges: Floats) -> Floats:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from simulator.record.binning import overlap, per_step, per_time
+from simulator.record.binning import overlap, per_step, per_time, per_time_rising
 from simulator.record.efficiency import run_watts
 from simulator.record.runs import Runs
 from simulator.record.tables import empty, frame
@@ -47,7 +47,9 @@ def timeline(result: Result, bin_s: float | None = None, by_replica: bool = Fals
     edges = np.append(np.arange(bins) * float(bin_s), result.horizon_s)
     replicas = result.replicas["replica"].to_list()
     wanted = [FLEET, *replicas] if by_replica else [FLEET]
-    parts = {replica: _totals(result, replica, edges) for replica in replicas}
+    first, last = kv_blocks(result)
+    steps = result.steps.assign(held=first, held_last=last, watts=run_watts(result))
+    parts = {replica: _totals(result, steps, replica, edges) for replica in replicas}
     return pd.concat(
         [_rows(result, replica, edges, parts) for replica in wanted], ignore_index=True
     )
@@ -65,15 +67,14 @@ def round_bin_s(horizon_s: float) -> float:
     return float(np.ceil(horizon_s / MOST_BINS / 3600)) * 3600
 
 
-def _totals(result: Result, replica: int, edges: Floats) -> dict[str, Floats]:
+def _totals(result: Result, steps: pd.DataFrame, replica: int, edges: Floats) -> dict[str, Floats]:
     """What one replica did in each bin: integrals over time, and tokens."""
-    steps = result.steps.assign(held=kv_blocks(result), watts=run_watts(result))
     runs = Runs.of(steps[steps["replica"] == replica])
     life = result.replicas[result.replicas["replica"] == replica].iloc[0]
     spans = result.intervals[result.intervals["replica"] == replica]
     ready = spans[spans["state"].isin(["busy", "idle"])]
     return {
-        "kv_s": per_time(runs, runs.table["held"], edges),
+        "kv_s": per_time_rising(runs, runs.table["held"], runs.table["held_last"], edges),
         "prefill": per_step(runs, runs.table["prefill_tokens"], edges),
         "decode": per_step(runs, runs.table["decode_seqs"], edges),
         "busy_s": overlap(edges, spans.loc[spans["state"] == "busy", ["start_s", "end_s"]]),

@@ -110,7 +110,9 @@ class KVUse(NamedTuple):
 def kv_use(result: Result) -> KVUse:
     """How full the KV cache was."""
     blocks = result.replicas.set_index("replica")["num_gpu_blocks"]
-    share = kv_blocks(result) / blocks.reindex(result.steps["replica"]).to_numpy()
+    pool = blocks.reindex(result.steps["replica"]).to_numpy()
+    first, last = (held / pool for held in kv_blocks(result))
+    share = (first + last) / 2
     busy = (result.steps["end_s"] - result.steps["start_s"]).to_numpy()
     length = result.intervals["end_s"] - result.intervals["start_s"]
     ready_s = float(length[result.intervals["state"].isin(["busy", "idle"])].sum())
@@ -119,21 +121,21 @@ def kv_use(result: Result) -> KVUse:
     return KVUse(
         mean=held / ready_s if ready_s > 0 else np.nan,
         busy_mean=held / busy_s if busy_s > 0 else np.nan,
-        peak=float(share.max()) if len(share) else np.nan,
+        peak=float(last.max()) if len(last) else np.nan,
     )
 
 
-def kv_blocks(result: Result) -> Floats:
-    """KV blocks held during each row of `steps`, mean over its run. [blocks]
+def kv_blocks(result: Result) -> tuple[Floats, Floats]:
+    """KV blocks held in the first and in the last step of each row of `steps`. [blocks]
 
     Known when the run was composed; from there on each decoding sequence takes a block every
-    `block_size` steps, so on average ``decode_seqs / block_size`` blocks a step, up to the pool.
+    `block_size` steps, so the last is right to within one block a sequence, up to the pool.
     """
     steps = result.steps
+    first = steps["kv_blocks"].to_numpy().astype(np.float64)
     grown = steps["decode_seqs"] * (steps["num_steps"] - 1) / result.scenario.engine.block_size
     pool = result.replicas.set_index("replica")["num_gpu_blocks"].reindex(steps["replica"])
-    held: Floats = np.minimum(steps["kv_blocks"].to_numpy() + grown / 2.0, pool.to_numpy())
-    return held
+    return first, np.minimum(first + grown.to_numpy(), pool.to_numpy() - 1.0)
 
 
 class Concurrency(NamedTuple):
