@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import numpy as np
-from pydantic import Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError
 
 from hardware_profiles.errors import InputError
 from hardware_profiles.explain import explain
@@ -29,8 +29,9 @@ __all__ = ["OracleScenario", "Verdict", "play", "read_oracle", "step_log", "vali
 
 TOLERANCE_S = 1e-6
 """Instants further apart than this differ. [s]"""
-NotNegative = Annotated[float, Field(ge=0)]
-Count = Annotated[int, Field(ge=0)]
+NotNegative = Annotated[float, Field(ge=0, strict=True)]
+Count = Annotated[int, Field(ge=0, strict=True)]
+Tokens = Annotated[int, Field(ge=1, le=2**31, strict=True)]
 
 
 class Expected(Value):
@@ -43,6 +44,20 @@ class Expected(Value):
     steps: Count
     step_log: tuple[tuple[NotNegative, Count, Count, Count], ...] = ()
     """The first steps: start, tokens, sequences, context."""
+
+
+class OracleRequest(Value):
+    """One request; other notes of the file, such as its session, play no part in scheduling."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    arrival_s: NotNegative
+    prompt: Annotated[tuple[tuple[str, Tokens], ...], Field(min_length=1)] | None = None
+    """``[segment, tokens]`` pairs."""
+    prompt_tokens: Tokens | None = None
+    """Instead of ``prompt``, for one that shares nothing."""
+    output_tokens: Tokens
+    priority: int = 0
 
 
 class StepTimeLaw(Value):
@@ -63,8 +78,7 @@ class OracleScenario(Value):
     engine: dict[str, Any]
     """Engine arguments; one that is absent has the scheduler's bare default: synchronous."""
     step_time: StepTimeLaw
-    requests: tuple[dict[str, Any], ...]
-    """``arrival_s``, ``prompt`` as ``[segment, tokens]`` pairs, ``output_tokens``, ``priority``."""
+    requests: Annotated[tuple[OracleRequest, ...], Field(min_length=1)]
     expected: Expected
 
     def scenario(self) -> Scenario:
@@ -85,10 +99,8 @@ class OracleScenario(Value):
         )
 
     def trace(self) -> Trace:
-        """The requests; notes of the file that scheduling does not see are left out."""
-        keys = ("arrival_s", "prompt", "prompt_tokens", "output_tokens", "priority")
-        rows = ({key: row[key] for key in keys if key in row} for row in self.requests)
-        return Trace.from_requests(rows)
+        """The requests, in order of arrival."""
+        return Trace.from_requests(row.model_dump(exclude_none=True) for row in self.requests)
 
 
 class Verdict(NamedTuple):
@@ -185,7 +197,7 @@ def play(oracle: OracleScenario) -> Result:
 def validate(oracle: OracleScenario) -> Verdict:
     """Simulate the scenario and compare."""
     result, expected = play(oracle), oracle.expected
-    arrivals = [row["arrival_s"] for row in oracle.requests]
+    arrivals = [row.arrival_s for row in oracle.requests]
     order = np.argsort(arrivals, kind="stable")  # rows of the trace, in the file's order
     got = result.requests
 
