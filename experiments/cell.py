@@ -13,6 +13,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, NamedTuple
 
+from experiments.load import Load
 from experiments.measures import WarmUpRule, measure
 from experiments.store import Store, hash_of
 from hardware_profiles.errors import InputError
@@ -34,6 +35,8 @@ class Task(NamedTuple):
     """Of the code that the cell is to be run with."""
     folder: Path | None = None
     """Store to keep the outcome in; None if whoever asked keeps it."""
+    load: Load = Load()
+    """What to make of the scenario's traffic; by default it comes as it is."""
 
     @property
     def key(self) -> str:
@@ -42,6 +45,7 @@ class Task(NamedTuple):
         return hash_of(
             {
                 "scenario": _with_contents(scenario),
+                "load": self.load,
                 "metrics": self.metrics,
                 "warm_up": self.warm_up,
                 "version": self.version,
@@ -104,7 +108,8 @@ def _run(task: Task, key: str) -> Outcome:
     try:
         if elsewhere and code_version() != task.version:
             raise InputError(f"this worker has servecast {code_version()}, not {task.version}")
-        values = measure(simulate(task.scenario), task.metrics, task.warm_up)
+        trace = task.load.of(task.scenario)
+        values = measure(simulate(task.scenario, trace), task.metrics, task.warm_up)
     except InputError as problem:
         error = " ".join(str(problem).split())
         final = not elsewhere or code_version() == task.version

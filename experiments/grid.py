@@ -8,16 +8,36 @@ from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from itertools import product
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import BeforeValidator
 
 from experiments.labels import shown
+from experiments.offers import cheapest
 from hardware_profiles.errors import InputError
+from hardware_profiles.gpu import GPU
+from hardware_profiles.offer import Mode
 from simulator.scenario import Scenario
 
-__all__ = ["Axis", "Point", "points", "resolve"]
+__all__ = ["Axes", "Axis", "Point", "points", "resolve"]
 
 Axis = dict[str, tuple[Any, ...]]
 """Values by dotted path of the scenario; several paths move together, value by value."""
+
+
+def _crossed(axes: Any) -> Any:
+    """A mapping is so many axes of one path each; a list holds axes."""
+    if isinstance(axes, Mapping):
+        axes = [{path: values} for path, values in axes.items()]
+    for axis in axes if isinstance(axes, list | tuple) else ():
+        for path, values in axis.items() if isinstance(axis, Mapping) else ():
+            if not isinstance(values, list | tuple):
+                raise InputError(f"{path}: expected a list of values, found {values!r}")
+    return axes
+
+
+Axes = Annotated[tuple[Axis, ...], BeforeValidator(_crossed)]
+"""Axes are crossed, the last moves fastest; a mapping is so many axes of one path each."""
 
 MOST_POINTS = 20_000
 """More is taken for a slip of the pen."""
@@ -55,11 +75,17 @@ def points(axes: Sequence[Axis]) -> list[dict[str, Any]]:
     ]
 
 
-def resolve(base: Path, changes: Mapping[str, Any], axes: Sequence[Axis]) -> list[Point]:
+def resolve(
+    base: Path,
+    changes: Mapping[str, Any],
+    axes: Sequence[Axis],
+    modes: Sequence[Mode] = ("on_demand",),
+) -> list[Point]:
     """The scenario of each point, or why there is none.
 
     A combination that cannot be is a point with an error; a value that cannot be in any
-    combination is a mistake.
+    combination is a mistake. Where the GPU is varied and the offer is not, each GPU has the
+    cheapest offer of those `modes`.
 
     Raises
     ------
@@ -67,7 +93,7 @@ def resolve(base: Path, changes: Mapping[str, Any], axes: Sequence[Axis]) -> lis
         If the base is wrong, or a value of an axis is wrong wherever it is used.
     """
     Scenario.from_file(base, deepcopy(dict(changes)))
-    found = [_point(base, changes, values) for values in points(axes)]
+    found = [_point(base, changes, values, modes) for values in points(axes)]
     for axis in axes:
         good = {_key(p.values, axis) for p in found if p.scenario is not None}
         for point in found:
@@ -77,9 +103,14 @@ def resolve(base: Path, changes: Mapping[str, Any], axes: Sequence[Axis]) -> lis
     return found
 
 
-def _point(base: Path, changes: Mapping[str, Any], values: dict[str, Any]) -> Point:
+def _point(
+    base: Path, changes: Mapping[str, Any], values: dict[str, Any], modes: Sequence[Mode]
+) -> Point:
+    laid = deepcopy({**changes, **values})
     try:
-        return Point(values, Scenario.from_file(base, deepcopy({**changes, **values})))
+        if "gpu" in values and "offer" not in laid:
+            laid["offer"] = cheapest(GPU.parse(values["gpu"]), modes).name
+        return Point(values, Scenario.from_file(base, laid))
     except InputError as error:
         return Point(values, None, str(error))
 

@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from experiments.experiment import Experiment
-from experiments.grid import Axis, Point, points, resolve
+from experiments.grid import Axes, Point, points, resolve
+from experiments.load import draws
 from experiments.measures import check_names
 from experiments.statistics import LEVEL
 from hardware_profiles.errors import InputError, did_you_mean
@@ -60,7 +61,7 @@ class Study(Experiment):
     traffic and differ by what is varied alone (common random numbers).
     """
 
-    axes: tuple[Axis, ...] = ()
+    axes: Axes = ()
     """Values by path. Paths of one axis move together; axes are crossed, the last moves fastest."""
     replications: Replications | Until = 5
     warm_up_s: NotNegative | Literal["mser"] = 0.0
@@ -72,18 +73,6 @@ class Study(Experiment):
     baseline: dict[str, Any] | None = None
     """A value of one axis, ``{path: value}``, that the others are compared with in pairs."""
     picture: Picture | None = None
-
-    @field_validator("axes", mode="before")
-    @classmethod
-    def _crossed(cls, axes: Any) -> Any:
-        """A mapping is so many axes of one path each; a list holds axes."""
-        if isinstance(axes, Mapping):
-            axes = [{path: values} for path, values in axes.items()]
-        for axis in axes if isinstance(axes, list | tuple) else ():
-            for path, values in axis.items() if isinstance(axis, Mapping) else ():
-                if not isinstance(values, list | tuple):
-                    raise InputError(f"{path}: expected a list of values, found {values!r}")
-        return axes
 
     @field_validator("replications", mode="before")
     @classmethod
@@ -153,13 +142,7 @@ class Study(Experiment):
 
 def _check_draws(point: Point) -> None:
     """Refuse to repeat what does not depend on the seed, and would seem to be exact."""
-    traffic = None if point.scenario is None else point.scenario.traffic
-    if traffic is None or traffic.kind != "trace":
-        return
-    drawn = traffic.retime is not None or (
-        point.scenario and point.scenario.router.kind == "random"
-    )
-    if not drawn:
+    if point.scenario is not None and not draws(point.scenario):
         raise InputError(
             "replications: a replayed trace is the same whatever the seed; ask for replications: 1,"
             " vary traffic.start_s over windows of it, or give it new instants with retime"

@@ -60,6 +60,34 @@ def sweep(
     tell_study(run, folder, _console())
 
 
+@app.command("size")
+@in_one_line
+def size_fleet(
+    question: File,
+    settings: Settings = None,
+    jobs: Jobs = -1,
+    cluster: Cluster = None,
+    out: Out = None,
+) -> None:
+    """Find the fewest replicas, and the cheapest GPUs, that keep a promise."""
+    from experiments.overrides import read_overrides
+
+    overrides = read_overrides(settings or [])
+    from experiments.progress import watched
+    from experiments.sizing import Sizing, size
+    from experiments.sizing_telling import tell_sizing
+
+    asked = Sizing.from_file(question, overrides)
+    folder = _folder(out, asked.name)
+    with _kept(folder), watched(f"sizing {asked.name}") as progress:
+        sized = size(asked, folder, n_jobs=jobs, cluster=cluster, progress=progress)
+    sized.save(folder)
+    from experiments.figures_sizing import draw_sizing
+
+    draw_sizing(sized, folder)
+    tell_sizing(sized, folder, _console())
+
+
 def _folder(out: Path | None, name: str) -> Path:
     import re
 

@@ -15,6 +15,7 @@ from experiments.sweep import run_study
 from hardware_profiles.errors import InputError
 from simulator import Scenario, simulate
 from simulator.record.metrics import ttft
+from workloads.trace import Trace
 
 METRICS = ("ttft.p99", "bill.usd_total")
 
@@ -132,10 +133,10 @@ def test_when_every_cell_fails_it_is_said(tmp_path: Path) -> None:
 def test_a_cell_that_breaks_is_recorded_and_run_again_next_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def breaks(scenario: Scenario) -> object:
+    def breaks(scenario: Scenario, trace: Trace) -> object:
         if scenario.replicas == 2:
             raise MemoryError("too\nbig")
-        return simulate(scenario)
+        return simulate(scenario, trace)
 
     with monkeypatch.context() as patched:
         patched.setattr(cell, "simulate", breaks)
