@@ -1,11 +1,12 @@
 """Small fleets that run in milliseconds."""
 
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pytest
 
 from simulator import Result, Scenario, simulate
+from tests.support.fleets import Draw, Play
 from workloads.trace import Trace
 
 BASE: dict[str, Any] = {
@@ -17,12 +18,6 @@ BASE: dict[str, Any] = {
 }
 
 
-class Play(Protocol):
-    """Run a trace on a fleet that is told by keywords."""
-
-    def __call__(self, trace: Trace, **fleet: Any) -> Result: ...
-
-
 @pytest.fixture
 def play() -> Play:
     def played(trace: Trace, **fleet: Any) -> Result:
@@ -30,14 +25,6 @@ def play() -> Play:
         return simulate(Scenario.parse({**BASE, **fleet, "engine": engine}), trace)
 
     return played
-
-
-class Draw(Protocol):
-    """A Poisson trace."""
-
-    def __call__(
-        self, requests: int = 300, rate: float = 40.0, seed: int = 0, **columns: Any
-    ) -> Trace: ...
 
 
 @pytest.fixture
