@@ -16,7 +16,7 @@ from simulator.engine.request import Request
 class DecodeGroup:
     """Members, all of which gain one token a step."""
 
-    __slots__ = ("at_place", "block_size", "finishes", "size", "sum_offsets")
+    __slots__ = ("_entries", "at_place", "block_size", "finishes", "size", "sum_offsets")
 
     def __init__(self, block_size: int) -> None:
         self.block_size = block_size
@@ -24,8 +24,10 @@ class DecodeGroup:
         self.sum_offsets = 0
         self.at_place = [0] * block_size
         """Members by (offset mod block size)."""
-        self.finishes: list[tuple[int, int, Request]] = []
-        """Heap of (step of the last token, place in running, request); leavers stay in it."""
+        self.finishes: list[tuple[int, int, int, Request]] = []
+        """Heap of (step of the last token, place in running, number, request); an entry whose
+        number is not its request's own any more is stale."""
+        self._entries = 0
 
     def join(self, request: Request, offset: int) -> None:
         """From now on ``request.computed`` is the step counter plus ``offset``."""
@@ -46,7 +48,9 @@ class DecodeGroup:
     def finish_at(self, request: Request, step: int) -> None:
         """The last token of the request is computed in ``step``, unless it is held up."""
         request.finish_step = step
-        heappush(self.finishes, (step, request.order, request))
+        request.finish_entry = self._entries
+        heappush(self.finishes, (step, request.order, self._entries, request))
+        self._entries += 1
 
     def finished_by(self, step: int) -> list[Request]:
         """Requests whose last token is computed in ``step`` or before, in order of running."""
@@ -66,10 +70,10 @@ class DecodeGroup:
         return finishes[0][0]
 
     @staticmethod
-    def _holds(entry: tuple[int, int, Request]) -> bool:
+    def _holds(entry: tuple[int, int, int, Request]) -> bool:
         """Whether the request still finishes then: it has not been preempted or held up since."""
-        step, order, request = entry
-        return request.finish_step == step and request.order == order and request.running
+        _, _, number, request = entry
+        return request.finish_entry == number and request.finish_step >= 0 and request.running
 
     def context(self, step: int) -> int:
         """Tokens computed before ``step``, summed over the members."""

@@ -25,6 +25,7 @@ class Request:
         "computed",
         "decoding",
         "findable_floor",
+        "finish_entry",
         "finish_step",
         "generated",
         "holding",
@@ -72,6 +73,7 @@ class Request:
         self.order = 0
         """Place in ``running``: a new number at each admission."""
         self.finish_step = -1
+        self.finish_entry = -1
         """The step that computes the last token, once the prompt is done."""
         self.stay_from = 0
         """First step of the present stay in the decode group."""
