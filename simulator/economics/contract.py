@@ -20,7 +20,8 @@ from simulator.economics.usage import Usage, stretches
 
 __all__ = ["OnDemand", "Reserved", "Serverless", "Spot"]
 
-STATES = ("busy", "idle", "warming", "down")
+WORKING = ("busy", "draining")
+"""States of a replica in which requests are worked on."""
 WACC = 0.10
 Yearly = Annotated[float, Field(ge=0, le=1)]
 
@@ -211,7 +212,7 @@ class Serverless(Value):
         starts = float(long.sum())
         known = {"USD/h": usd, "idle timeout [s]": self.idle_timeout_s, "cold starts": starts}
         parts = {
-            "busy": used.gpu_s.get("busy", 0.0),
+            "busy": sum(used.gpu_s.get(state, 0.0) for state in WORKING),
             "idle": waited,
             "warming": used.gpu_s.get("warming", 0.0) + starts * self.cold_start_s * each,
         }
@@ -224,8 +225,8 @@ class Serverless(Value):
 def _rent(used: Usage, usd_per_h: float, *origins: Offer, **known: float) -> list[CostLine]:
     """Rent of the GPU time held, one line for each thing the GPUs did."""
     return [
-        _state_line(state, used.gpu_s.get(state, 0.0) / 3600, usd_per_h, known, *origins)
-        for state in STATES
+        _state_line(state, gpu_s / 3600, usd_per_h, known, *origins)
+        for state, gpu_s in used.gpu_s.items()
     ]
 
 
@@ -239,7 +240,7 @@ def _state_line(
         f"GPU-hours {state} x price",
         {f"GPU-h {state}": hours, "USD per GPU-h": usd_per_h, **known},
         *origins,
-        work=float(state == "busy"),
+        work=float(state in WORKING),
         idle=float(state == "idle"),
     )
 

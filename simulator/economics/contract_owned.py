@@ -50,7 +50,8 @@ class Owned(Value):
     def _shares(self, used: Usage) -> tuple[float, float]:
         """Of all GPU time owned, what was work, and what was nothing: idle, spare, not needed."""
         owned = self.count(used) * self.server.gpus * used.seconds
-        work = used.gpu_s.get("busy", 0.0) / owned if owned > 0 else 0.0
+        busy = used.gpu_s.get("busy", 0.0) + used.gpu_s.get("draining", 0.0)
+        work = busy / owned if owned > 0 else 0.0
         other = (used.gpu_s.get("warming", 0.0) + used.gpu_s.get("down", 0.0)) / max(owned, 1e-12)
         return min(work, 1.0), max(0.0, 1.0 - min(work, 1.0) - other)
 

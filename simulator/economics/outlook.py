@@ -116,15 +116,16 @@ def cash_flows(
         kept = _grown(way, f, load)[:, signed]
         # The first commitment is made before anybody knows the future.
         kept[:, signed == 0] = way.committed
-        beyond = overflow(f.load / f.capacity, kept, f.par)
+        need = replicas_for(f.load, f.capacity, f.par, way.spares)
+        beyond = np.maximum(need - kept, 0.0)
         dear = way.gpus_per_replica * way.usd_per_gpu_h_beyond * HOURS_PER_MONTH * f.rent
         firm = kept * way.replica_month_usd * f.rent[:, signed]
         return np.hstack([start, paid + firm + beyond * dear])
     need = replicas_for(f.load, f.capacity, f.par, way.spares)
     if way.kind == "rented":
         return np.hstack([start, paid + need * rent])
-    bought, worth = _bought(way, f, need, paid, requests, x)
-    flows = np.hstack([start, bought])
+    bought, first, worth = _bought(way, f, need, paid, requests, x)
+    flows = np.hstack([start + first[:, None], bought])
     flows[:, -1] -= worth
     return np.asarray(flows)
 
@@ -136,8 +137,8 @@ def _grown(way: Way, f: _Future, load: float) -> Floats:
 
 def _bought(
     way: Way, f: _Future, need: Floats, paid: Floats, requests: Floats, x: Draws
-) -> tuple[Floats, Floats]:
-    """Months of owned servers, with their purchases, and what they are worth in the end."""
+) -> tuple[Floats, Floats, Floats]:
+    """Months of owned servers, the first purchase, and what they are worth in the end."""
     draws, months = need.shape
     servers = np.ceil(need * way.gpus_per_replica / way.server_gpus)
     arrivals = np.zeros((draws, months + way.lead_months + 1))
@@ -161,7 +162,9 @@ def _bought(
     for t in range(max(0, months - way.life_months), months):
         left = np.asarray(x["resale"]) ** ((months - t) / 12)
         worth += arrivals[:, t] * way.server_usd * left
-    return usd, worth
+    first = arrivals[:, 0] * way.server_usd * f.rent[:, 0]
+    usd[:, 0] -= first
+    return usd, first, worth
 
 
 def present_values(

@@ -35,7 +35,7 @@ class Usage:
     seconds: float
     """How long it was. [s]"""
     gpu_s: Mapping[str, float]
-    """GPU-seconds busy, idle, warming and down. [GPU s]"""
+    """GPU-seconds by what the replicas did: busy, idle, warming, down … [GPU s]"""
     gpus_per_replica: int = 1
     held: Floats = field(default_factory=NONE.copy)
     """Replicas held, in order of time, shape (n,)."""

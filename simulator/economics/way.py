@@ -11,12 +11,13 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from simulator.economics.capital import HOURS_PER_MONTH, capital_charge, monthly_rate
 from simulator.economics.usage import SECONDS_PER_MONTH
 
-__all__ = ["Way", "load_at", "overflow", "replicas_for", "steady_month"]
+__all__ = ["Way", "hybrid_sizes", "load_at", "overflow", "replicas_for", "steady_month"]
 
 Floats = NDArray[np.float64]
 Kind = Literal["rented", "reserved", "owned", "endpoint", "hybrid"]
@@ -134,7 +135,7 @@ def steady_month(way: Way, load: ArrayLike, peak_to_mean: ArrayLike = 1.0) -> Fl
     if way.kind == "rented":
         return np.asarray(way.overhead_usd + need * way.replica_month_usd)
     if way.kind == "reserved":
-        beyond = overflow(mean / way.requests_per_s, float(way.committed), par)
+        beyond = np.maximum(need - way.committed, 0.0)
         dear = way.gpus_per_replica * way.usd_per_gpu_h_beyond * HOURS_PER_MONTH
         firm = way.committed * way.replica_month_usd
         return np.asarray(way.overhead_usd + firm + beyond * dear)
@@ -148,3 +149,20 @@ def steady_month(way: Way, load: ArrayLike, peak_to_mean: ArrayLike = 1.0) -> Fl
     )
     running = servers * (charge + way.server_month_usd) + requests * way.power_usd_per_request
     return np.asarray(way.overhead_usd + running)
+
+
+def hybrid_sizes(way: Way, load: float, peak_to_mean: float) -> pd.DataFrame:
+    """How many replicas to keep, and how much then goes elsewhere.
+
+    Returns
+    -------
+    DataFrame, a row a number of replicas from none to those that the peak takes: replicas,
+    overflow_share, usd_per_month, its overheads in all of them.
+    """
+    most = int(replicas_for(load, way.requests_per_s, peak_to_mean))
+    rows = []
+    for kept in range(most + 1):
+        over = float(overflow(load, kept * way.requests_per_s, peak_to_mean))
+        usd = float(steady_month(way.with_(kind="hybrid", committed=kept), load, peak_to_mean))
+        rows.append({"replicas": kept, "overflow_share": over / load, "usd_per_month": usd})
+    return pd.DataFrame(rows)

@@ -1,0 +1,302 @@
+"""Compare: each route simulated on the same requests and priced, line by line.
+
+Question. Which way of serving these requests costs least, and keeps what was promised?
+What is varied. The route: contract for the GPUs, endpoint, or both.
+What is held. Requests, model, SLO, seed.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from experiments.compare_routes import Bought, Comparison, Constraints, Hybrid, SelfHosted
+from experiments.compare_service import good, serve
+from hardware_profiles.errors import InputError
+from simulator.economics.api_spend import api_lines, api_spend
+from simulator.economics.cost_line import CostLine, by_group, cost_line, total
+from simulator.economics.usage import SECONDS_PER_MONTH, Usage, usage_of
+from simulator.rng import stream
+from simulator.scenario import Scenario
+from simulator.simulate import simulate
+from workloads.trace import Trace
+
+__all__ = ["Outcome", "compare", "month_table", "play_route", "split_overflow"]
+
+QUANTILES = (("ttft", 0.5), ("ttft", 0.95), ("ttft", 0.99), ("tpot", 0.95), ("e2e", 0.95))
+Progress = Callable[[float], None]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Outcome:
+    """What a route gave and what a month of it costs."""
+
+    route: SelfHosted | Bought | Hybrid
+    lines: tuple[CostLine, ...]
+    """Of a month."""
+    requests_per_month: float
+    good_share: float
+    latency: dict[str, float]
+    """ttft_p50_s, ttft_p95_s, ttft_p99_s, tpot_p95_s, e2e_p95_s."""
+    used: Usage | None = None
+    """GPU time of the run; None where an endpoint did all."""
+    scenario: Scenario | None = None
+    overflow_share: float = 0.0
+    """Of the requests, those that our own replicas passed on."""
+    overflow_usd: float = 0.0
+    """Price of such a request at the endpoint. [USD]"""
+    broken: tuple[str, ...] = field(default=())
+    """Constraints that it breaks, in words."""
+
+    @property
+    def usd(self) -> float:
+        """A month. [USD]"""
+        return total(self.lines)
+
+    @property
+    def usd_per_request(self) -> float:
+        """[USD]"""
+        return self.usd / self.requests_per_month
+
+    @property
+    def usd_per_good_request(self) -> float:
+        """Infinite where none is good. [USD]"""
+        number = self.requests_per_month * self.good_share
+        return self.usd / number if number > 0 else float("inf")
+
+
+def compare(comparison: Comparison, progress: Progress | None = None) -> list[Outcome]:
+    """Simulate and price every route, in the order given.
+
+    Raises
+    ------
+    InputError
+        If a scenario is wrong, a contract is for another GPU, or no request arrives.
+    """
+    base = Scenario.from_file(comparison.base, comparison.scenario)
+    trace = base.trace()
+    if not len(trace):
+        raise InputError(f"{comparison.base}: no request arrives; there is nothing to compare")
+    found = []
+    for i, route in enumerate(comparison.routes):
+        outcome = play_route(comparison, route, base, trace)
+        found.append(outcome)
+        if progress is not None:
+            progress((i + 1) / len(comparison.routes))
+    return found
+
+
+def play_route(
+    comparison: Comparison, route: SelfHosted | Bought | Hybrid, base: Scenario, trace: Trace
+) -> Outcome:
+    """Simulate and price one route."""
+    # Requests of a month: those of the trace, over the time in which they came.
+    span_s = max(base.horizon_s or 0.0, float(trace.arrival_s[-1]), 1e-9)
+    scale = SECONDS_PER_MONTH / span_s
+    month = Usage(
+        seconds=SECONDS_PER_MONTH, gpu_s={}, output_tokens=trace.output_tokens.sum() * scale
+    )
+    if isinstance(route, Bought):
+        served = serve(route.service, trace, stream(base.seed, f"service {route.name}"))
+        lines = [*_bought(route, served, scale), *route.overheads.lines(month)]
+        return _outcome(comparison, route, lines, served, trace, scale, base)
+    scenario = _scenario_of(comparison, route, base)
+    ours, away = trace, None
+    if isinstance(route, Hybrid):
+        limit = route.overflow.above * scenario.replicas
+        stay = split_overflow(scenario, trace, limit)
+        ours, away = trace.take(np.flatnonzero(stay)), trace.take(np.flatnonzero(~stay))
+    result = simulate(scenario, ours)
+    used = usage_of(result)
+    rent = [line.scaled(SECONDS_PER_MONTH / used.seconds) for line in route.gpus.lines(used)]
+    monthly = month_of(used)
+    lines = [*rent, *route.overheads.lines(monthly, total(rent))]
+    served = result.requests
+    extra: dict[str, Any] = {"used": used, "scenario": scenario}
+    if isinstance(route, Hybrid) and away is not None and len(away):
+        there = serve(route.overflow.service, away, stream(base.seed, f"service {route.name}"))
+        shared = route.overflow.cached_share
+        done = there[there["outcome"] == "completed"]
+        tokens = done["prompt_tokens"], done["generated_tokens"], done["prompt_tokens"] * shared
+        price = route.overflow.price
+        lines += [x.scaled(scale) for x in api_lines(price, *tokens, prefix="overflow")]
+        served = pd.concat([served, there], ignore_index=True)
+        spent = float(api_spend(price, *tokens).usd.sum())
+        extra |= {"overflow_share": len(away) / len(trace)}
+        extra |= {"overflow_usd": spent / max(len(done), 1)}
+    return _outcome(comparison, route, lines, served, trace, scale, base, **extra)
+
+
+def month_of(used: Usage) -> Usage:
+    """The same use for a month."""
+    scale = SECONDS_PER_MONTH / used.seconds
+    return replace(
+        used,
+        seconds=SECONDS_PER_MONTH,
+        output_tokens=used.output_tokens * scale,
+        incidents=used.incidents * scale,
+    )
+
+
+def split_overflow(scenario: Scenario, trace: Trace, limit: int) -> NDArray[np.bool_]:
+    """Which requests stay: those that find fewer than `limit` of ours in the system.
+
+    How long a request stays is taken from a run in which all of them do, which is too long where
+    that run was overloaded; so the lower half of those times counts.
+    """
+    times = simulate(scenario, trace).requests["e2e_s"].to_numpy()
+    known = times[np.isfinite(times)]
+    cap = float(np.median(known)) * 2 if len(known) else 0.0
+    stays = np.where(np.isfinite(times), np.minimum(times, cap), cap)
+    stay = np.zeros(len(trace), dtype=bool)
+    leaving: list[float] = []
+    for row, now in enumerate(trace.arrival_s.tolist()):
+        while leaving and leaving[0] <= now:
+            heapq.heappop(leaving)
+        if len(leaving) < limit:
+            stay[row] = True
+            heapq.heappush(leaving, now + float(stays[row]))
+    return stay
+
+
+def _scenario_of(comparison: Comparison, route: SelfHosted, base: Scenario) -> Scenario:
+    if not route.scenario:
+        scenario = base
+    else:
+        changes = {**comparison.scenario, **route.scenario}
+        try:
+            scenario = Scenario.from_file(comparison.base, changes)
+        except InputError as error:
+            raise InputError(f"routes, {route.name}: {error}") from None
+    server = getattr(route.gpus, "server", None)
+    gpu = server.gpu if server is not None else route.gpus.offer.gpu  # type: ignore[union-attr]
+    if gpu not in (scenario.gpu.name, *scenario.gpu.aliases):
+        raise InputError(
+            f"routes, {route.name}: gpus are {gpu}, but its scenario's gpu is {scenario.gpu.name}"
+        )
+    return scenario
+
+
+def _bought(route: Bought, served: pd.DataFrame, scale: float) -> list[CostLine]:
+    done = served[served["outcome"] == "completed"]
+    prompt = done["prompt_tokens"].to_numpy(np.float64)
+    output = done["generated_tokens"].to_numpy(np.float64)
+    lines = api_lines(route.price, prompt, output, prompt * route.cached_share, route.batch_share)
+    return [line.scaled(scale) for line in lines]
+
+
+def _escalated(route: SelfHosted | Bought, served: pd.DataFrame, scale: float) -> list[CostLine]:
+    """Answers that were not good enough, asked again at a better model."""
+    if route.escalate_to is None:
+        return []
+    done = served[served["outcome"] == "completed"]
+    usd = float(route.escalate_to.usd(done["prompt_tokens"], done["generated_tokens"]).sum())
+    failed = 1.0 - route.pass_rate
+    return [
+        cost_line(
+            "escalation", failed * usd * scale, "quality and updates",
+            "(1 - pass rate) x all requests at the price of the better model",
+            {"pass rate": route.pass_rate, "USD if all were asked": usd * scale},
+            route.escalate_to, marginal=1.0,
+        )
+    ]  # fmt: skip
+
+
+def _outcome(
+    comparison: Comparison,
+    route: SelfHosted | Bought | Hybrid,
+    lines: Sequence[CostLine],
+    served: pd.DataFrame,
+    trace: Trace,
+    scale: float,
+    base: Scenario,
+    **extra: Any,
+) -> Outcome:
+    lines = [*lines, *_escalated(route, served, scale)]
+    latency = {
+        f"{name}_p{round(100 * q)}_s": _quantile(served[f"{name}_s"], q)
+        for name, q in (
+            ("ttft", 0.5),
+            ("ttft", 0.95),
+            ("ttft", 0.99),
+            ("tpot", 0.95),
+            ("e2e", 0.95),
+        )
+    }
+    share = float(good(served, base.slo).mean())
+    broken = _broken(comparison.constraints, route, latency, share, total(lines))
+    return Outcome(
+        route=route,
+        lines=tuple(lines),
+        requests_per_month=len(trace) * scale,
+        good_share=share,
+        latency=latency,
+        broken=tuple(broken),
+        **extra,
+    )
+
+
+def _quantile(values: pd.Series[float], q: float) -> float:
+    known = values.dropna()
+    return float(known.quantile(q)) if len(known) else float("nan")
+
+
+def _broken(
+    must: Constraints,
+    route: SelfHosted | Bought | Hybrid,
+    latency: dict[str, float],
+    good_share: float,
+    usd: float,
+) -> list[str]:
+    """What a route does not keep to, in words."""
+    found = []
+    if must.private and not route.private:
+        found.append("prompts leave the house")
+    if must.regions and route.region not in must.regions:
+        found.append(f"in {route.region}, not in {' or '.join(must.regions)}")
+    for name in ("ttft_p95_s", "tpot_p95_s", "e2e_p95_s"):
+        bound = getattr(must, name)
+        if bound is not None and not latency[name] <= bound:
+            found.append(f"{name.removesuffix('_s')} {latency[name]:.3g} s, at most {bound:g} s")
+    if good_share < must.good_share:
+        found.append(f"{100 * good_share:.1f} % good, at least {100 * must.good_share:g} %")
+    if must.usd_per_month is not None and usd > must.usd_per_month:
+        found.append(f"${usd:,.0f} a month, at most ${must.usd_per_month:,.0f}")
+    return found
+
+
+def month_table(outcomes: Sequence[Outcome]) -> pd.DataFrame:
+    """A row a route, cheapest per good request first, those ruled out last.
+
+    Returns
+    -------
+    DataFrame: route, allowed, usd_per_month, one column a group of lines, usd_per_1k_requests,
+    usd_per_1k_good_requests, good_share, latencies, overflow_share, ruled_out_by.
+    """
+    rows = []
+    for found in outcomes:
+        row: dict[str, Any] = {
+            "route": found.route.name,
+            "allowed": not found.broken,
+            "usd_per_month": found.usd,
+            **{f"usd_{group.replace(' ', '_').lower()}": usd
+               for group, usd in by_group(found.lines).items()},
+            "usd_per_1k_requests": 1e3 * found.usd_per_request,
+            "usd_per_1k_good_requests": 1e3 * found.usd_per_good_request,
+            "good_share": found.good_share,
+            **found.latency,
+            "overflow_share": found.overflow_share,
+            "ruled_out_by": "; ".join(found.broken),
+        }  # fmt: skip
+        rows.append(row)
+    table = pd.DataFrame(rows)
+    money = [name for name in table.columns if name.startswith("usd_")]
+    table[money] = table[money].fillna(0.0)
+    order = ["allowed", "usd_per_1k_good_requests"]
+    return table.sort_values(order, ascending=[False, True], ignore_index=True)

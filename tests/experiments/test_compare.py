@@ -1,0 +1,338 @@
+"""Routes on the same requests: priced to the last line, ruled out in words, ranked by futures."""
+
+from __future__ import annotations
+
+import math
+import re
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+from experiments.cli import app
+from experiments.compare import Outcome, compare, month_table, split_overflow
+from experiments.compare_capacity import capacity
+from experiments.compare_peak import peak_rule
+from experiments.compare_routes import Comparison, Constraints, Grid
+from experiments.compare_run import audit, run_comparison
+from experiments.compare_service import Service, serve
+from experiments.decision import Decision, decision
+from experiments.memo import memo_html
+from hardware_profiles.errors import InputError
+from simulator.economics.cost_line import by_group, total
+from simulator.economics.way import hybrid_sizes, steady_month
+from simulator.scenario import Scenario
+from workloads.trace import Trace
+
+SHIPPED = Path(__file__).parents[2] / "experiments" / "comparisons" / "chat-70b.yaml"
+SCENARIO = """
+traffic:
+  kind: synthetic
+  arrivals: {kind: poisson, rate_per_s: 3.0}
+  prompt_tokens: {kind: fixed, tokens: 600}
+  output_tokens: {kind: fixed, tokens: 60}
+model: llama-3.1-8b
+gpu: h100-sxm
+replicas: 2
+slo: {ttft_s: 0.6, tpot_s: 0.05}
+horizon_s: 60
+"""
+SERVICE = (
+    """{source: made up, checked: 2026-01-01, ttft_s: 0.3, ttft_sigma: 0.1, tokens_per_s: 90}"""
+)
+COMPARISON = f"""
+base: base.yaml
+constraints: {{regions: [us]}}
+grid: {{seeds: 2, horizon_s: 20}}
+outlook: {{draws: 300, months: 24}}
+routes:
+  - name: cloud
+    gpus: {{kind: on_demand, offer: nebius-h100-sxm-on-demand}}
+    overheads: self-hosted
+  - name: spot
+    gpus: {{kind: spot, offer: nebius-h100-sxm-spot, fallback: nebius-h100-sxm-on-demand}}
+    overheads: self-hosted
+  - name: reserved
+    gpus: {{kind: reserved, offer: rental-h100-sxm-reserved, overflow: nebius-h100-sxm-on-demand}}
+    overheads: self-hosted
+  - name: own
+    gpus: {{kind: owned, server: 8x-h100-sxm, site: us-colocation}}
+    overheads: own-servers
+  - name: api
+    kind: endpoint
+    price: together-llama-3.1-8b-turbo
+    service: {SERVICE}
+    overheads: buying-an-api
+  - name: far
+    kind: endpoint
+    region: asia
+    price: novita-llama-3.1-8b
+    service: {SERVICE}
+    overheads: buying-an-api
+  - name: both
+    kind: hybrid
+    scenario: {{replicas: 1}}
+    gpus: {{kind: on_demand, offer: nebius-h100-sxm-on-demand}}
+    overheads: self-hosted
+    overflow: {{price: together-llama-3.1-8b-turbo, above: 2, service: {SERVICE}}}
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder: Path = tmp_path_factory.mktemp("compare")
+    (folder / "base.yaml").write_text(SCENARIO, encoding="utf-8")
+    (folder / "routes.yaml").write_text(COMPARISON, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def comparison(folder: Path) -> Comparison:
+    return Comparison.from_file(folder / "routes.yaml")
+
+
+@pytest.fixture(scope="module")
+def outcomes(comparison: Comparison) -> list[Outcome]:
+    return compare(comparison)
+
+
+@pytest.fixture(scope="module")
+def decided(comparison: Comparison, outcomes: list[Outcome]) -> Decision:
+    return decision(comparison, outcomes)
+
+
+def by_name(outcomes: list[Outcome], name: str) -> Outcome:
+    return next(found for found in outcomes if found.route.name == name)
+
+
+def changed(folder: Path, old: str, new: str) -> Path:
+    assert old in COMPARISON
+    path = folder / "changed.yaml"
+    path.write_text(COMPARISON.replace(old, new, 1), encoding="utf-8")
+    return path
+
+
+def test_the_parts_of_every_route_are_its_month(outcomes: list[Outcome]) -> None:
+    table = month_table(outcomes).set_index("route")
+    for found in outcomes:
+        groups = by_group(found.lines)
+        assert math.fsum(groups.values()) == pytest.approx(found.usd)
+        columns = [f"usd_{group.replace(' ', '_').lower()}" for group in groups]
+        assert table.loc[found.route.name, columns].sum() == pytest.approx(found.usd)
+
+
+def test_all_routes_serve_the_same_requests(outcomes: list[Outcome]) -> None:
+    assert len({found.requests_per_month for found in outcomes}) == 1
+
+
+def test_a_month_on_the_cloud_is_its_gpu_hours(outcomes: list[Outcome]) -> None:
+    rent = by_group(by_name(outcomes, "cloud").lines)["GPUs"]
+    assert rent == pytest.approx(2 * 730 * 2.95)
+
+
+def test_the_api_costs_its_tokens(outcomes: list[Outcome]) -> None:
+    found = by_name(outcomes, "api")
+    expected = found.requests_per_month * (600 + 60) * 0.18 / 1e6
+    assert by_group(found.lines)["API"] == pytest.approx(expected)
+
+
+def test_a_hybrid_sends_away_what_is_too_much(outcomes: list[Outcome]) -> None:
+    found = by_name(outcomes, "both")
+    assert 0 < found.overflow_share < 1
+    price = 660 * 0.18 / 1e6
+    expected = found.overflow_share * found.requests_per_month * price
+    assert by_group(found.lines)["API"] == pytest.approx(expected)
+
+
+def test_more_room_overflows_less(comparison: Comparison) -> None:
+    scenario = Scenario.from_file(comparison.base)
+    trace = scenario.trace()
+    kept = [split_overflow(scenario, trace, limit).mean() for limit in (1, 2, 4, 1000)]
+    assert kept == sorted(kept)
+    assert kept[0] < 1 == kept[-1]
+
+
+def test_what_breaks_a_constraint_is_shown_and_says_why(outcomes: list[Outcome]) -> None:
+    assert by_name(outcomes, "far").broken == ("in asia, not in us",)
+    table = month_table(outcomes)
+    assert table.iloc[-1]["route"] == "far"
+    assert not table.iloc[-1]["allowed"]
+
+
+@pytest.mark.parametrize(
+    ("must", "route", "words"),
+    [
+        ({"private": True}, "api", "prompts leave the house"),
+        ({"private": True}, "both", "prompts leave the house"),
+        ({"ttft_p95_s": 0.01}, "cloud", "ttft_p95 .* s, at most 0.01 s"),
+        ({"good_share": 1.0, "e2e_p95_s": 0.001}, "api", "e2e_p95"),
+        ({"usd_per_month": 10}, "own", r"a month, at most \$10"),
+    ],
+)
+def test_each_constraint_rules_out(
+    comparison: Comparison, must: dict[str, Any], route: str, words: str
+) -> None:
+    strict = comparison.model_copy(update={"constraints": Constraints.parse(must)})
+    only = strict.model_copy(
+        update={"routes": tuple(r for r in comparison.routes if r.name == route)}
+    )
+    (found,) = compare(only)
+    assert any(re.search(words, reason) for reason in found.broken)
+
+
+def test_every_number_can_be_traced(outcomes: list[Outcome]) -> None:
+    table = audit(outcomes)
+    paid = table[table["usd"] > 0]
+    assert (paid["formula"].str.len() > 0).all()
+    assert (paid["source"].str.len() > 0).all()
+    assert (paid["checked"].str.len() == 10).all()
+    assert table["usd"].sum() == pytest.approx(sum(total(found.lines) for found in outcomes))
+
+
+def test_the_same_seed_gives_the_same(comparison: Comparison, outcomes: list[Outcome]) -> None:
+    pd.testing.assert_frame_equal(month_table(compare(comparison)), month_table(outcomes))
+
+
+def test_limits_and_outages_refuse_requests() -> None:
+    arrivals = np.arange(0.0, 3600.0, 1.0)
+    trace = Trace.from_columns(arrivals, np.full(3600, 100), np.full(3600, 10))
+    plain: dict[str, Any] = {
+        "source": "made up", "checked": "2026-01-01", "ttft_s": 0.2, "tokens_per_s": 100,
+    }  # fmt: skip
+    rng = np.random.default_rng(0)
+
+    def served(**limits: float) -> float:
+        table = serve(Service.parse({**plain, **limits}), trace, rng)
+        return float((table["outcome"] == "completed").mean())
+
+    assert served() == 1.0
+    assert served(requests_per_minute=30) == pytest.approx(0.5, abs=0.01)
+    assert served(tokens_per_minute=1500) == pytest.approx(0.25, abs=0.01)
+    assert served(mtbf_h=0.2, outage_s=300) < 1.0
+    table = serve(Service.parse(plain), trace, rng)
+    assert table["e2e_s"].to_numpy() == pytest.approx(0.2 + 9 / 100)
+
+
+def test_capacity_is_between_loads_that_are_and_are_not_good(comparison: Comparison) -> None:
+    scenario = Scenario.from_file(comparison.base)
+    found = capacity(scenario, Grid(seeds=2, horizon_s=20.0))
+    good = found.runs[found.runs["good_share"] >= 0.95]
+    bad = found.runs[found.runs["good_share"] < 0.95]
+    assert good["load"].min() < found.requests_per_s < bad["load"].max()
+    assert found.standard_error >= 0
+
+
+def test_the_peak_rule_costs_more_and_misses_less(comparison: Comparison) -> None:
+    scenario = Scenario.from_file(comparison.base)
+    table = peak_rule(scenario, scenario.trace(), at_once=1.0)
+    assert table["level"].tolist() == ["mean", "p95", "p99", "peak"]
+    assert table["replicas"].is_monotonic_increasing
+    assert table["usd_per_month"].is_monotonic_increasing
+
+
+def test_the_future_ranks_what_keeps_the_constraints(decided: Decision) -> None:
+    assert "far" not in decided.values
+    assert decided.drawn.table["p_cheapest"].sum() == pytest.approx(1.0)
+    assert decided.best == decided.drawn.table["mean"].idxmin()
+    assert (decided.way(decided.best).kind == "endpoint") != (
+        decided.way(decided.second).kind == "endpoint"
+    )
+
+
+def test_a_way_has_the_overheads_of_its_route(decided: Decision, outcomes: list[Outcome]) -> None:
+    for way in decided.ways:
+        found = by_name(outcomes, way.name)
+        groups = by_group(found.lines)
+        rest = sum(
+            groups.get(name, 0.0)
+            for name in ("people", "staging", "quality and updates", "tooling and transfer")
+        )
+        assert way.overhead_usd == pytest.approx(rest)
+    api = decided.way("api")
+    assert float(steady_month(api, decided.load)) == pytest.approx(by_name(outcomes, "api").usd)
+
+
+def test_hybrid_sizes_go_from_all_away_to_none(decided: Decision) -> None:
+    way = decided.way("both").with_(requests_per_s=1.0)
+    table = hybrid_sizes(way, 3.0, 2.0)
+    assert table["overflow_share"].iloc[0] == pytest.approx(1.0)
+    assert table["overflow_share"].iloc[-1] == pytest.approx(0.0)
+    assert (table["overflow_share"].diff().dropna() < 0).all()
+
+
+def test_the_folder_has_tables_pictures_and_a_memo(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    console = Console(width=150, record=True, file=StringIO())
+    run_comparison(folder / "routes.yaml", {}, out, console, audit=True)
+    told = console.export_text()
+    assert "Recommended:" in told
+    assert "GPU-hours busy x price" in told
+    names = {path.name for path in out.iterdir()}
+    assert {
+        "routes.csv",
+        "audit.csv",
+        "years.csv",
+        "break_even.csv",
+        "memo.md",
+        "memo.html",
+    } <= names
+    assert {"routes_month.png", "routes_latency.png", "routes_map.png", "routes_years.png"} <= names
+    memo = (out / "memo.md").read_text(encoding="utf-8")
+    assert "What it hangs on" in memo
+    assert memo.count("\n1. ") == 1
+    page = (out / "memo.html").read_text(encoding="utf-8")
+    assert page.count("data:image/png;base64") == memo.count("![")
+
+
+def test_a_page_shows_signs_as_signs(tmp_path: Path) -> None:
+    assert "a &lt; b" in memo_html("# a < b\n\n**x** & y", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("name: spot", "name: cloud", "the name 'cloud' is given twice"),
+        ("kind: on_demand", "kind: leased", "leased"),
+        ("offer: nebius-h100-sxm-on-demand", "offer: nebius-h100", "no Offer is called"),
+        ("overheads: self-hosted", "overheads: selfhosted", "did you mean 'self-hosted'"),
+        ("base: base.yaml", "base: nothing.yaml", "nothing.yaml"),
+        ("regions: [us]", "regions: us", "regions"),
+        ("draws: 300", "draws: 300, ranges: {gpu: [1, 2, 3]}", "no input is called 'gpu'"),
+        ("draws: 300", "draws: 300, ranges: {growth: [3, 2, 1]}", "least <= most likely <= most"),
+        ("draws: 300", "draws: 300, ranges: {peak_to_mean: [0.5, 1, 2]}", "at least 1, found 0.5"),
+        ("draws: 300", "draws: 1e9", "draws: .*less than or equal to"),
+        ("seeds: 2", "seeds: 1", "seeds: .*greater than or equal to 2"),
+        ("region: asia", "region: asia\n    cached_share: 1.2", "cached_share: .*less than"),
+        ("above: 2", "above: 0", "above: .*greater than or equal to 1"),
+        ("ttft_s: 0.3", "ttft_s: -1", "ttft_s: .*greater than or equal to 0"),
+        ("checked: 2026-01-01", "checked: 2999-01-01", "lies in the future"),
+        ("source: made up, ", "", "source"),
+        ("offer: nebius-h100-sxm-spot", "offer: verda-b200-spot", "is a price for h100-sxm"),
+        ("offer: nebius-h100-sxm-on-demand", "offer: aws-l4-on-demand", "gpus are l4, but"),
+        ("scenario: {replicas: 1}", "scenario: {replica: 1}", "replica"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_told_in_one_line(folder: Path, old: str, new: str, message: str) -> None:
+    with pytest.raises(InputError, match=message) as found:
+        compare(Comparison.from_file(changed(folder, old, new)))
+    assert "\n" not in str(found.value)
+
+
+def test_no_route_left_is_told_and_nothing_written(folder: Path, tmp_path: Path) -> None:
+    path = changed(folder, "regions: [us]", "regions: [moon]")
+    found = CliRunner().invoke(app, ["compare", str(path), "--out", str(tmp_path / "out")])
+    assert found.exit_code == 2
+    assert "no route keeps them" in found.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_shipped_comparison_is_read() -> None:
+    found = Comparison.from_file(SHIPPED)
+    kinds = {route.kind for route in found.routes}
+    assert kinds == {"self_hosted", "endpoint", "hybrid"}
+    assert len(found.routes) >= 7
