@@ -40,6 +40,9 @@ class Calibrated:
     without_model: pd.DataFrame
     """The same, each model predicted by a fit that has not seen it."""
     without_gpu: pd.DataFrame
+    """The same, each GPU predicted by a fit that has seen no run of it, but its kernels."""
+    without_all: pd.DataFrame
+    """The same, nothing of the GPU seen."""
     points: pd.DataFrame
     """Observations: ``gpu, is_complete, error`` (relative, of the time per token)."""
 
@@ -74,6 +77,7 @@ def calibrate(
     seeds: int = 2,
     priors: Mapping[str, Prior] = PRIORS,
     leave_out: bool = True,
+    kernels: Sequence[Observation] = (),
     progress: Progress | None = None,
 ) -> Calibrated:
     """Fit coefficients to measured experiments, and find the errors of the fit.
@@ -87,30 +91,32 @@ def calibrate(
     seeds : replications of each replay.
     priors : of the coefficients.
     leave_out : find the errors on models and GPUs that the fit has not seen: a fit for each.
+    kernels : observations of kernels alone (`calibration_silicon`).
     progress : called with the share that is done.
     """
-    seen = [o for e in experiments for o in observations(e)]
+    seen = [*kernels, *(o for e in experiments for o in observations(e))]
     replayed = [e for e in experiments if e.is_complete and e.concurrency is None]
     models = sorted({e.model.name for e in replayed}) if leave_out else []
     gpus = sorted({e.gpu.name for e in replayed}) if leave_out else []
-    report = _Shares(1 + len(models) + len(gpus), progress)
+    report = _Shares(1 + len(models) + 2 * len(gpus), progress)
 
     best = fit(seen, priors=priors)
     fitted = _replay(best, replayed, seeds)
     api_ms = _api_overheads(fitted, replayed)
     report.next()
-    without_model, without_gpu = [], []
+    without_model, without_gpu, without_all = [], [], []
     for model in models:
         others = fit([o for o in seen if o.llm.name != model], priors=priors)
         left_out = [e for e in replayed if e.model.name == model]
         without_model.append(_replay(others, left_out, seeds))
         report.next()
     for gpu in gpus:
-        rest = [o for o in seen if o.gpu.name != gpu]
-        if rest:
-            left_out = [e for e in replayed if e.gpu.name == gpu]
-            without_gpu.append(_replay(fit(rest, priors=priors), left_out, seeds))
-        report.next()
+        left_out = [e for e in replayed if e.gpu.name == gpu]
+        for spared, tables in ((kernels, without_gpu), ((), without_all)):
+            rest = [o for o in seen if o.gpu.name != gpu or o in spared]
+            if rest:
+                tables.append(_replay(fit(rest, priors=priors), left_out, seeds))
+            report.next()
     hosts = dict(api_ms)
     return Calibrated(
         fit=best,
@@ -118,6 +124,7 @@ def calibrate(
         fitted=_with_api(fitted, replayed, hosts),
         without_model=_with_api(_joined(without_model), replayed, hosts),
         without_gpu=_with_api(_joined(without_gpu), replayed, _others(hosts)),
+        without_all=_with_api(_joined(without_all), replayed, _others(hosts)),
         points=_points(best, seen),
     )
 

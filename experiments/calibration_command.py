@@ -15,6 +15,7 @@ from experiments.calibration_files import measured_metrics, read_listed
 from experiments.calibration_fit import PRIORS
 from experiments.calibration_names import find_gpu, find_model
 from experiments.calibration_shelf import calibrations_of, write_calibration
+from experiments.calibration_silicon import silicon_observations
 from experiments.progress import watched
 from hardware_profiles.calibration import Calibration
 from hardware_profiles.errors import InputError
@@ -33,6 +34,7 @@ def calibrate_command(
     gpu: str | None = None,
     engine: Mapping[str, Any] | None = None,
     seeds: int = 2,
+    silicon: bool = False,
 ) -> list[Path]:
     """Fit calibrations to measured runs, write them, and print what they get right.
 
@@ -42,6 +44,7 @@ def calibrate_command(
     out : folder for the YAML files; made if missing.
     model, gpu, engine : of the server, for files that do not say: requests one by one.
     seeds : replications of each replay.
+    silicon : also hold the fit to measured kernel times; needs the extra ``[silicon]``.
 
     Returns
     -------
@@ -66,8 +69,9 @@ def calibrate_command(
     if is_own and len(names) == 1:
         near = Calibration.choose(experiments[0].gpu.name, experiments[0].gpu.family)
         priors = own_priors(near.calibration)
+    kernels = silicon_observations() if silicon else []
     with watched("calibrating") as progress:
-        result = calibrate(experiments, seeds, priors, leave_out=not is_own, progress=progress)
+        result = calibrate(experiments, seeds, priors, not is_own, kernels, progress)
     out.mkdir(parents=True, exist_ok=True)
     made = calibrations_of(result, experiments, files, "own" if is_own else "vllm")
     if is_own:
@@ -128,7 +132,8 @@ def _print(
     replays = {
         "all in the fit": result.fitted,
         "each model left out": result.without_model,
-        "each GPU left out": result.without_gpu,
+        "each GPU's runs left out": result.without_gpu,
+        "each GPU left out": result.without_all,
     }
     for name, rows in replays.items():
         if len(rows):

@@ -24,6 +24,7 @@ __all__ = ["Observation", "observations"]
 # Relative errors that a good model may leave: known loads; points with unknown server flags.
 LISTED_SIGMA, COMPLETE_SIGMA, INCOMPLETE_SIGMA = 0.01, 0.02, 0.08
 LISTED_PARTS = 6
+NO_OVERHEADS = {"step_overhead_us": 0.0, "sequence_overhead_us": 0.0, "sort_bytes": 0.0}
 # A server that is mostly queueing says little about its batch. [times the time per token]
 LONGEST_TTFT_IN_TOKENS = 150
 SHORTEST_OUTPUT = 256
@@ -47,9 +48,14 @@ class Observation:
     sigma: float
     """Relative error a good model may leave."""
     is_complete: bool
+    """Of a run that is replayed from end to end."""
+    is_kernels: bool = False
+    """From operator tables: no overhead of the step, its sequences and the sampler."""
 
     def predicted_s(self, calibration: Calibration) -> float:
         """Time per output token by the step-time model. [s]"""
+        if self.is_kernels:
+            calibration = calibration.model_copy(update=NO_OVERHEADS)
         costs = step_costs(self.llm, self.gpu, self.layout, calibration)
         plain, mixed = step_seconds(self.decode, costs), step_seconds(self.mixed, costs)
         return float((1 - self.mixed_share) * plain + self.mixed_share * mixed)

@@ -107,9 +107,9 @@ def _own_errors(found: Calibrated, gpu: str) -> dict[str, CalibrationError]:
 
 def _unseen_errors(found: Calibrated, gpus: Sequence[str]) -> dict[str, CalibrationError]:
     """Errors on GPUs that the fit had not seen: of these, or if none was replayed, of all."""
-    unseen = _of_gpus(found.without_gpu, gpus)
+    unseen = _of_gpus(found.without_all, gpus)
     if not len(unseen):
-        unseen = found.without_gpu
+        unseen = found.without_all
     return errors_of(unseen, pd.DataFrame(), unseen)
 
 

@@ -17,7 +17,7 @@ from simulator.physics.step_time import decode_line, step_seconds, step_shares
 from simulator.physics.work import DecodeLine, StepShares, StepWork
 from workloads.llm import LLM
 
-__all__ = ["Linear", "Roofline", "RooflineStep", "StepTime", "StepTimeModel"]
+__all__ = ["Linear", "Roofline", "RooflineStep", "Silicon", "StepTime", "StepTimeModel"]
 
 
 class StepTime(Protocol):
@@ -123,6 +123,24 @@ class Roofline(Value):
         return RooflineStep(llm, gpu, layout, chosen)
 
 
+class Silicon(Value):
+    """Measured operator times, for the models and GPUs they are known of; needs ``[silicon]``."""
+
+    kind: Literal["silicon"] = "silicon"
+
+    def bind(self, llm: LLM, gpu: GPU, layout: Layout) -> StepTime:
+        """Tables of this engine, compiled once.
+
+        Raises
+        ------
+        InputError
+            If the extra is not installed, or has no tables for the model on the GPU.
+        """
+        from simulator.physics.silicon_step import SiliconStep
+
+        return SiliconStep(llm, gpu, layout)
+
+
 class RooflineStep:
     """The roofline of one engine; remembers its calibration, and how near that was measured."""
 
@@ -158,4 +176,4 @@ class RooflineStep:
         return step_load(work, self.llm, self.layout)
 
 
-StepTimeModel = Annotated[Linear | Roofline, Field(discriminator="kind")]
+StepTimeModel = Annotated[Linear | Roofline | Silicon, Field(discriminator="kind")]

@@ -63,6 +63,8 @@ class StepCosts(NamedTuple):
     exchange_token_s: float
     """Bytes that one token adds to the other collectives."""
     unoverlapped: float
+    overhead_s: float
+    """Every step, whatever it computes and however many layers the model has; part of the above."""
     sequence_s: float
     mixed_s: float
     cpu_step_s: float
@@ -134,6 +136,7 @@ def step_costs(llm: LLM, gpu: GPU, layout: Layout, calibration: Calibration) -> 
         relayed=relayed,
         exchange_token_s=exchange_token_s,
         unoverlapped=calibration.unoverlapped_share,
+        overhead_s=calibration.step_overhead_us / stages * US,
         sequence_s=sequence_s / stages,
         mixed_s=calibration.mixed_step_overhead_us * US,
         cpu_step_s=calibration.cpu_step_us * US,
