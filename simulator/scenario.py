@@ -155,6 +155,8 @@ class Scenario(Value):
                         f"disaggregation: {role}: no pool is called {wanted!r}; "
                         f"{did_you_mean(wanted, names)}"
                     )
+        if self.disaggregation is not None and self.lora is not None:
+            raise InputError("lora: cannot be simulated together with disaggregation")
         for wanted in getattr(self.pool_choice, "pools", {}).values():
             if wanted not in names:
                 raise InputError(

@@ -83,7 +83,7 @@ class Replica:
     def halt(self) -> list[Request]:
         """The engine dies now, in the middle of a step; the requests that it had, all lost."""
         self._alarm.callbacks = []
-        with suppress(StopIteration):
+        with suppress(StopIteration, Halted):  # the latter if it has not begun to run
             self._loop.throw(Halted)
         self._loads[self.log.number] -= len(self._lost)
         for request in self._lost:

@@ -15,7 +15,6 @@ class Call:
     """What a policy may look at; how long the answer will be is not here."""
 
     __slots__ = (
-        "adapter",
         "arrival_s",
         "attempts",
         "away",
@@ -52,7 +51,6 @@ class Call:
         """Conversation it is a turn of, -1 for none."""
         self.path = path
         """Named prefix of the prompt, in blocks that other prompts share."""
-        self.adapter = ""
         self.client = -1
         self.attempts: list[Attempt] = []
         """Those under way on replicas."""
@@ -71,7 +69,7 @@ class Call:
 class Attempt(Request):
     """A request at one replica."""
 
-    __slots__ = ("call", "first_s", "leg", "over", "unit")
+    __slots__ = ("adapter", "call", "first_s", "handed", "leg", "over", "unit")
 
     def __init__(
         self, call: Call, unit: Unit, now_s: float, output_tokens: int, path: Path
@@ -82,5 +80,9 @@ class Attempt(Request):
         self.over = False
         """Nobody waits for it any more: it has finished, been given up, or been lost."""
         self.first_s = nan
+        self.adapter = ""
+        """Adapter that it uses, where tenants have adapters."""
+        self.handed = True
+        """Whether the engine has it, or has had it."""
         self.leg = "whole"
         """``prefill`` and ``decode`` where two replicas share the work."""

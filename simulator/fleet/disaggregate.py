@@ -18,7 +18,6 @@ class Disaggregated(Gateway):
 
     def place(self, call: Call) -> None:
         """The call goes to a replica that computes prompts."""
-        call.adapter = ""
         self._named("prefill").take(call)
 
     def _named(self, role: str) -> Pool:

@@ -140,7 +140,8 @@ class Gateway:
                 self.reject(call, "rejected")
                 return
             if self._deadline_s is not None:
-                self.at(call.arrival_s + self._deadline_s, lambda: self._drop_late(call))
+                this, due_s = call.tries, self.clock.now + self._deadline_s
+                self.at(due_s, lambda: self._drop_late(call, this))
         self.place(call)
 
     def place(self, call: Call) -> None:
@@ -148,8 +149,9 @@ class Gateway:
         choice = self.scenario.pool_choice
         self.pools[choice.choose(call, self.pools) if choice else 0].take(call)
 
-    def _drop_late(self, call: Call) -> None:
-        if not call.ended and not call.away and not self.is_scheduled(call):
+    def _drop_late(self, call: Call, this: int) -> None:
+        waits = not call.ended and not call.away and call.tries == this
+        if waits and not self.is_scheduled(call):
             self.reject(call, "too late")
 
     def is_scheduled(self, call: Call) -> bool:
@@ -188,13 +190,18 @@ class Gateway:
 
     def submit(self, attempt: Attempt) -> None:
         """The engine of the attempt's replica gets it."""
-        unit, call = attempt.unit, attempt.call
-        call.attempts.append(attempt)
+        self.enrol(attempt)
+        unit = attempt.unit
+        assert unit.engine is not None, "a replica that is not ready was chosen"
+        unit.engine.submit(attempt)
+
+    def enrol(self, attempt: Attempt) -> None:
+        """From now on the attempt is under way."""
+        unit = attempt.unit
+        attempt.call.attempts.append(attempt)
         unit.attempts[attempt] = None
         self.loads[unit.number] += 1
         self.tokens[unit.number] += attempt.prompt_tokens
-        assert unit.engine is not None, "a replica that is not ready was chosen"
-        unit.engine.submit(attempt)
 
     def ask_twice(self, call: Call) -> None:
         """The client asks a second replica for the same."""
@@ -226,6 +233,7 @@ class Gateway:
         log.generated_tokens[call.row] = attempt.generated
         log.preemptions[call.row] += attempt.preemptions
         log.replica[call.row] = attempt.unit.number
+        self._view.finished(now_s)
         self.end(call, COMPLETED)
 
     def _over(self, attempt: Attempt) -> None:
@@ -236,7 +244,9 @@ class Gateway:
 
     def _abort(self, attempt: Attempt) -> None:
         self._over(attempt)
-        if attempt.unit.engine is not None:
+        if not attempt.handed:
+            self.loads[attempt.unit.number] -= 1
+        elif attempt.unit.engine is not None:
             attempt.unit.engine.abort(attempt)
 
     def give_up(self, call: Call) -> None:
@@ -318,6 +328,7 @@ class Gateway:
 
     def at(self, when_s: float, do: Callable[[], Any]) -> None:
         """Let something happen at an instant, before a step that starts there is composed."""
+        assert when_s >= self.clock.now, "nothing can be made to happen in the past"
         self.clock.at(when_s, ARRIVAL).callbacks.append(lambda _: do())
 
     def note(

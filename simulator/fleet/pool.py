@@ -224,6 +224,8 @@ class Pool:
             engine.halt()
         lost = list(unit.attempts)
         unit.attempts.clear()
+        unit.slots = None
+        self.gateway.loads[unit.number] = 0
         return lost
 
     def _check_hope(self) -> None:

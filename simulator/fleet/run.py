@@ -10,6 +10,7 @@ import numpy as np
 
 from simulator.clock import Clock
 from simulator.fleet import striking
+from simulator.fleet.adapters import WithAdapters
 from simulator.fleet.disaggregate import Disaggregated
 from simulator.fleet.gateway import Gateway
 from simulator.fleet.pool import Pool
@@ -49,7 +50,11 @@ def run_fleet(
     log = RequestLog(len(trace))
     config = scenario.engine
     paths = shared_paths(trace, config.block_size) if config.enable_prefix_caching else []
-    kind = Gateway if scenario.disaggregation is None else Disaggregated
+    kind = Gateway
+    if scenario.disaggregation is not None:
+        kind = Disaggregated
+    elif scenario.lora is not None:
+        kind = WithAdapters
     gateway = kind(clock, scenario, trace, log, paths, 1 if step_by_step else None)
     gateway.pools = [Pool(name, plan, gateway) for name, plan in scenario.plans().items()]
     limit = max(pool.config.max_model_len for pool in gateway.pools)

@@ -10,6 +10,7 @@ from simulator.record.recorder import ReplicaLog, RequestLog
 
 if TYPE_CHECKING:
     from simulator.engine.replica import Replica
+    from simulator.fleet.adapters import Slots
     from simulator.fleet.calls import Attempt
     from simulator.fleet.gateway import Gateway
     from simulator.fleet.pool import Pool
@@ -81,6 +82,9 @@ class Unit:
         """Factor on the time of every step."""
         self.link_free_s = 0.0
         """When its link has sent all that it was given."""
+        self.slots: Slots | None = None
+        """Adapters on its GPUs, and the engine with which they were loaded."""
+        self.slots_of: Replica | None = None
         self.reserved = False
         """A staging copy: it is held, and gets no traffic."""
         self.listeners: list[tuple[str, Callable[[], object]]] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING
 
 from simulator.fleet.calls import Call
@@ -10,11 +11,20 @@ if TYPE_CHECKING:
     from simulator.fleet.gateway import Gateway
 
 
+WINDOW = 64
+"""Ended requests that tell the pace of the fleet."""
+
+
 class View:
     """Answers to `simulator.fleet.admission.FleetView`, from what the gateway can observe."""
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
+        self._ends: deque[float] = deque(maxlen=WINDOW)
+
+    def finished(self, now_s: float) -> None:
+        """A replica has finished a request."""
+        self._ends.append(now_s)
 
     def now_s(self) -> float:
         """The present. [s]"""
@@ -41,22 +51,29 @@ class View:
         """Time to the first token if it were let in now. [s]
 
         The prompt tokens that wait in front of it, over the speed at which a full step computes
-        prompts; the best replica counts, and those held at the gateway are shared among all.
+        prompts; and where a replica runs as many requests as it can, a turn for each that waits
+        there, at the pace at which requests have ended lately. The best replica counts, and those
+        held at the gateway are shared among all.
         """
         best = float("inf")
+        ends, replicas = self._ends, self.replicas()
+        turn_s = replicas * (self.now_s() - ends[0]) / len(ends) if ends else 0.0
         for pool in self._gateway.pools:
             if not pool.ready:
                 continue
-            held = sum(c.prompt_tokens for c in pool.hold) / len(pool.ready)
+            share = 1 / len(pool.ready)
+            held = sum(c.prompt_tokens for c in pool.hold) * share
             for number in pool.ready:
                 engine = self._gateway.units[number].engine
                 assert engine is not None
                 ahead = held + call.prompt_tokens
                 ahead += sum(r.prompt_tokens for r in engine.scheduler.waiting)
                 ahead += sum(r.known - r.computed for r in engine.scheduler.behind)
+                expected = ahead * pool.prefill_s_per_token
                 if len(engine.scheduler.running) >= pool.config.max_num_seqs:
-                    ahead += pool.config.max_num_batched_tokens
-                best = min(best, ahead * pool.prefill_s_per_token)
+                    turns = len(engine.scheduler.waiting) + len(pool.hold) * share + 1
+                    expected = max(expected, turns * turn_s)
+                best = min(best, expected)
         return best
 
     def least_urgent(self, call: Call) -> Call:
