@@ -7,27 +7,28 @@ What is held. Requests, model, SLO, seed.
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from experiments.compare_routes import Bought, Comparison, Constraints, Hybrid, SelfHosted
-from experiments.compare_service import good, serve
+from experiments.compare_service import endpoint_of
 from hardware_profiles.errors import InputError
-from simulator.economics.api_spend import api_lines, api_spend
+from hardware_profiles.price_per_token import TokenPrice
+from simulator.economics.api_spend import api_lines
 from simulator.economics.cost_line import CostLine, by_group, cost_line, total
 from simulator.economics.usage import SECONDS_PER_MONTH, Usage, usage_of
-from simulator.rng import stream
+from simulator.fleet.overflow import Always, Overflow
+from simulator.record.metrics import meets_slo
+from simulator.record.result import Result
 from simulator.scenario import Scenario
 from simulator.simulate import simulate
 from workloads.trace import Trace
 
-__all__ = ["Outcome", "compare", "month_table", "play_route", "split_overflow"]
+__all__ = ["Outcome", "compare", "month_of", "month_table", "play_route"]
 
 QUANTILES = (("ttft", 0.5), ("ttft", 0.95), ("ttft", 0.99), ("tpot", 0.95), ("e2e", 0.95))
 Progress = Callable[[float], None]
@@ -99,38 +100,41 @@ def play_route(
     # Requests of a month: those of the trace, over the time in which they came.
     span_s = max(base.horizon_s or 0.0, float(trace.arrival_s[-1]), 1e-9)
     scale = SECONDS_PER_MONTH / span_s
-    month = Usage(
-        seconds=SECONDS_PER_MONTH, gpu_s={}, output_tokens=trace.output_tokens.sum() * scale
-    )
-    if isinstance(route, Bought):
-        served = serve(route.service, trace, stream(base.seed, f"service {route.name}"))
-        lines = [*_bought(route, served, scale), *route.overheads.lines(month)]
-        return _outcome(comparison, route, lines, served, trace, scale, base)
     scenario = _scenario_of(comparison, route, base)
-    ours, away = trace, None
-    if isinstance(route, Hybrid):
-        limit = route.overflow.above * scenario.replicas
-        stay = split_overflow(scenario, trace, limit)
-        ours, away = trace.take(np.flatnonzero(stay)), trace.take(np.flatnonzero(~stay))
-    result = simulate(scenario, ours)
+    result = simulate(scenario, trace)
+    if isinstance(route, Bought):
+        tokens_out = float(trace.output_tokens.sum()) * scale
+        month = Usage(seconds=SECONDS_PER_MONTH, gpu_s={}, output_tokens=tokens_out)
+        lines, _ = _called(result, route.price, scale, route.cached_share, route.batch_share)
+        lines += route.overheads.lines(month)
+        return _outcome(comparison, route, lines, result, scale)
     used = usage_of(result)
     rent = [line.scaled(SECONDS_PER_MONTH / used.seconds) for line in route.gpus.lines(used)]
-    monthly = month_of(used)
-    lines = [*rent, *route.overheads.lines(monthly, total(rent))]
-    served = result.requests
+    lines = [*rent, *route.overheads.lines(month_of(used), total(rent))]
     extra: dict[str, Any] = {"used": used, "scenario": scenario}
-    if isinstance(route, Hybrid) and away is not None and len(away):
-        there = serve(route.overflow.service, away, stream(base.seed, f"service {route.name}"))
-        shared = route.overflow.cached_share
-        done = there[there["outcome"] == "completed"]
-        tokens = done["prompt_tokens"], done["generated_tokens"], done["prompt_tokens"] * shared
-        price = route.overflow.price
-        lines += [x.scaled(scale) for x in api_lines(price, *tokens, prefix="overflow")]
-        served = pd.concat([served, there], ignore_index=True)
-        spent = float(api_spend(price, *tokens).usd.sum())
-        extra |= {"overflow_share": len(away) / len(trace)}
-        extra |= {"overflow_usd": spent / max(len(done), 1)}
-    return _outcome(comparison, route, lines, served, trace, scale, base, **extra)
+    if isinstance(route, Hybrid):
+        away, each = _called(result, route.overflow.price, scale, route.overflow.cached_share)
+        lines += away
+        share = result.calls["request"].nunique() / len(trace)
+        extra |= {"overflow_share": share, "overflow_usd": each}
+    return _outcome(comparison, route, lines, result, scale, **extra)
+
+
+def _called(
+    result: Result,
+    price: TokenPrice,
+    scale: float,
+    cached_share: float = 0.0,
+    batch_share: float = 0.0,
+) -> tuple[list[CostLine], float]:
+    """Lines of the calls of a run, for a month, and the price of a mean call. [USD]"""
+    calls = result.calls[result.calls["usd"] > 0]
+    prompt = calls["prompt_tokens"].to_numpy(np.float64)
+    cached = np.maximum(calls["cached_tokens"].to_numpy(np.float64), cached_share * prompt)
+    output = calls["output_tokens"].to_numpy(np.float64)
+    lines = api_lines(price, prompt, output, cached, batch_share)
+    each = total(lines) / len(calls) if len(calls) else 0.0
+    return [line.scaled(scale) for line in lines], each
 
 
 def month_of(used: Usage) -> Usage:
@@ -144,33 +148,18 @@ def month_of(used: Usage) -> Usage:
     )
 
 
-def split_overflow(scenario: Scenario, trace: Trace, limit: int) -> NDArray[np.bool_]:
-    """Which requests stay: those that find fewer than `limit` of ours in the system.
-
-    How long a request stays is taken from a run in which all of them do, which is too long where
-    that run was overloaded; so the lower half of those times counts.
-    """
-    times = simulate(scenario, trace).requests["e2e_s"].to_numpy()
-    known = times[np.isfinite(times)]
-    cap = float(np.median(known)) * 2 if len(known) else 0.0
-    stays = np.where(np.isfinite(times), np.minimum(times, cap), cap)
-    stay = np.zeros(len(trace), dtype=bool)
-    leaving: list[float] = []
-    for row, now in enumerate(trace.arrival_s.tolist()):
-        while leaving and leaving[0] <= now:
-            heapq.heappop(leaving)
-        if len(leaving) < limit:
-            stay[row] = True
-            heapq.heappush(leaving, now + float(stays[row]))
-    return stay
-
-
-def _scenario_of(comparison: Comparison, route: SelfHosted, base: Scenario) -> Scenario:
-    if not route.scenario:
-        scenario = base
-    else:
-        changes = {**comparison.scenario, **route.scenario}
+def _scenario_of(
+    comparison: Comparison, route: SelfHosted | Bought | Hybrid, base: Scenario
+) -> Scenario:
+    """The base scenario as the route serves it."""
+    if isinstance(route, Bought):
+        endpoint = endpoint_of(route.service, route.price)
+        away = Overflow(when=(Always(),), endpoints=(endpoint,))
+        return base.model_copy(update={"name": route.name, "replicas": 0, "overflow": away})
+    scenario = base
+    if route.scenario:
         try:
+            changes = {**comparison.scenario, **route.scenario}
             scenario = Scenario.from_file(comparison.base, changes)
         except InputError as error:
             raise InputError(f"routes, {route.name}: {error}") from None
@@ -180,15 +169,11 @@ def _scenario_of(comparison: Comparison, route: SelfHosted, base: Scenario) -> S
         raise InputError(
             f"routes, {route.name}: gpus are {gpu}, but its scenario's gpu is {scenario.gpu.name}"
         )
+    if isinstance(route, Hybrid):
+        endpoint = endpoint_of(route.overflow.service, route.overflow.price)
+        away = Overflow(when=route.overflow.when, endpoints=(endpoint,))
+        scenario = scenario.model_copy(update={"overflow": away})
     return scenario
-
-
-def _bought(route: Bought, served: pd.DataFrame, scale: float) -> list[CostLine]:
-    done = served[served["outcome"] == "completed"]
-    prompt = done["prompt_tokens"].to_numpy(np.float64)
-    output = done["generated_tokens"].to_numpy(np.float64)
-    lines = api_lines(route.price, prompt, output, prompt * route.cached_share, route.batch_share)
-    return [line.scaled(scale) for line in lines]
 
 
 def _escalated(route: SelfHosted | Bought, served: pd.DataFrame, scale: float) -> list[CostLine]:
@@ -212,32 +197,21 @@ def _outcome(
     comparison: Comparison,
     route: SelfHosted | Bought | Hybrid,
     lines: Sequence[CostLine],
-    served: pd.DataFrame,
-    trace: Trace,
+    result: Result,
     scale: float,
-    base: Scenario,
     **extra: Any,
 ) -> Outcome:
+    served = result.requests
     lines = [*lines, *_escalated(route, served, scale)]
-    latency = {
-        f"{name}_p{round(100 * q)}_s": _quantile(served[f"{name}_s"], q)
-        for name, q in (
-            ("ttft", 0.5),
-            ("ttft", 0.95),
-            ("ttft", 0.99),
-            ("tpot", 0.95),
-            ("e2e", 0.95),
-        )
-    }
-    share = float(good(served, base.slo).mean())
-    broken = _broken(comparison.constraints, route, latency, share, total(lines))
+    latency = {f"{n}_p{round(100 * q)}_s": _quantile(served[f"{n}_s"], q) for n, q in QUANTILES}
+    share = float(meets_slo(result).mean())
     return Outcome(
         route=route,
         lines=tuple(lines),
-        requests_per_month=len(trace) * scale,
+        requests_per_month=len(served) * scale,
         good_share=share,
         latency=latency,
-        broken=tuple(broken),
+        broken=tuple(_broken(comparison.constraints, route, latency, share, total(lines))),
         **extra,
     )
 

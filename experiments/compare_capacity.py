@@ -52,7 +52,12 @@ def capacity(scenario: Scenario, grid: Grid) -> Capacity:
     found = []
     for seed in range(grid.seeds):
         one = scenario.model_copy(
-            update={"replicas": 1, "seed": scenario.seed + seed, "horizon_s": grid.horizon_s}
+            update={
+                "replicas": 1,
+                "overflow": None,
+                "seed": scenario.seed + seed,
+                "horizon_s": grid.horizon_s,
+            }
         )
         mine = _curve(one, scenario.replicas, grid)
         rows += [{"seed": seed, **row} for row in mine]

@@ -38,6 +38,7 @@ def peak_rule(scenario: Scenario, trace: Trace, at_once: float) -> pd.DataFrame:
     DataFrame, a row a level: level, simultaneous, replicas, usd_per_month, good_share,
     missed_per_month, and against the level before: more_usd, fewer_missed, usd_per_miss_saved.
     """
+    scenario = scenario.model_copy(update={"overflow": None})
     instants, number = in_system(simulate(scenario, trace))
     length = np.diff(instants)
     order = np.argsort(number, kind="stable")

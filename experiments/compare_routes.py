@@ -18,11 +18,13 @@ from simulator.economics.outlook import CORRELATIONS, RANGES
 from simulator.economics.overheads import Overheads
 from simulator.economics.terms import Contract
 from simulator.economics.uncertainty import Range
+from simulator.fleet.overflow import When
 
 __all__ = [
     "Bought",
     "Comparison",
     "Constraints",
+    "Elsewhere",
     "Grid",
     "Hybrid",
     "Outlook",
@@ -62,21 +64,21 @@ class Bought(_Named):
     service: Service
     overheads: Overheads
     cached_share: Share = 0.0
-    """Of the prompt tokens, found in the provider's cache."""
+    """Of the prompt tokens, found in the provider's cache at least; the simulated ones count."""
     batch_share: Share = 0.0
     """Of the requests, those that can wait a day."""
     pass_rate: Share = 1.0
     escalate_to: TokenPrice | None = None
 
 
-class Overflow(Value):
-    """Where requests go that find our own replicas full."""
+class Elsewhere(Value):
+    """Where requests go that find our own replicas full, and when."""
 
     price: TokenPrice
     service: Service
     cached_share: Share = 0.0
-    above: Annotated[int, Field(ge=1)]
-    """Requests in the system per replica from which the next goes elsewhere."""
+    when: Annotated[tuple[When, ...], Field(min_length=1)]
+    """Any of these sends a request away: a queue, a first token too late, an outage."""
 
 
 class Hybrid(SelfHosted):
@@ -84,7 +86,7 @@ class Hybrid(SelfHosted):
 
     kind: Literal["hybrid"] = "hybrid"  # type: ignore[assignment]
     private: bool = False
-    overflow: Overflow
+    overflow: Elsewhere
 
 
 Route = Annotated[SelfHosted | Bought | Hybrid, Field(discriminator="kind")]

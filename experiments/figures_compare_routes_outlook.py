@@ -135,7 +135,7 @@ def years(decision: Decision) -> Figure:
         figure.legend(handles, labels, loc="outside right upper")
         caption(
             figure,
-            "Medians; shaded, nine of ten futures, of the two routes with the lowest mean. "
+            "Medians; shaded, nine of ten futures, for the best route and its rival. "
             f"{decision.comparison.outlook.draws:,} draws, the same for all routes.",
         )
     return figure

@@ -8,26 +8,24 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
 from experiments.cli import app
-from experiments.compare import Outcome, compare, month_table, split_overflow
+from experiments.compare import Outcome, compare, month_table
 from experiments.compare_capacity import capacity
 from experiments.compare_peak import peak_rule
-from experiments.compare_routes import Comparison, Constraints, Grid
+from experiments.compare_routes import Bought, Comparison, Constraints, Grid
 from experiments.compare_run import audit, run_comparison
-from experiments.compare_service import Service, serve
+from experiments.compare_service import Service
 from experiments.decision import Decision, decision
 from experiments.memo import memo_html
 from hardware_profiles.errors import InputError
 from simulator.economics.cost_line import by_group, total
 from simulator.economics.way import hybrid_sizes, steady_month
 from simulator.scenario import Scenario
-from workloads.trace import Trace
 
 SHIPPED = Path(__file__).parents[2] / "experiments" / "comparisons" / "chat-70b.yaml"
 SCENARIO = """
@@ -79,7 +77,10 @@ routes:
     scenario: {{replicas: 1}}
     gpus: {{kind: on_demand, offer: nebius-h100-sxm-on-demand}}
     overheads: self-hosted
-    overflow: {{price: together-llama-3.1-8b-turbo, above: 2, service: {SERVICE}}}
+    overflow:
+      price: together-llama-3.1-8b-turbo
+      when: [{{kind: ttft, ttft_s: 0.025}}]
+      service: {SERVICE}
 """
 
 
@@ -149,12 +150,15 @@ def test_a_hybrid_sends_away_what_is_too_much(outcomes: list[Outcome]) -> None:
     assert by_group(found.lines)["API"] == pytest.approx(expected)
 
 
-def test_more_room_overflows_less(comparison: Comparison) -> None:
-    scenario = Scenario.from_file(comparison.base)
-    trace = scenario.trace()
-    kept = [split_overflow(scenario, trace, limit).mean() for limit in (1, 2, 4, 1000)]
-    assert kept == sorted(kept)
-    assert kept[0] < 1 == kept[-1]
+def test_more_patience_overflows_less(comparison: Comparison, folder: Path) -> None:
+    shares = []
+    for patience in (0.001, 0.025, 30.0):
+        path = changed(folder, "ttft_s: 0.025", f"ttft_s: {patience}")
+        found = Comparison.from_file(path)
+        both = found.model_copy(update={"routes": found.routes[-1:]})
+        shares.append(compare(both)[0].overflow_share)
+    assert shares == sorted(shares, reverse=True)
+    assert shares[0] > shares[-1] == 0.0
 
 
 def test_what_breaks_a_constraint_is_shown_and_says_why(outcomes: list[Outcome]) -> None:
@@ -198,24 +202,25 @@ def test_the_same_seed_gives_the_same(comparison: Comparison, outcomes: list[Out
     pd.testing.assert_frame_equal(month_table(compare(comparison)), month_table(outcomes))
 
 
-def test_limits_and_outages_refuse_requests() -> None:
-    arrivals = np.arange(0.0, 3600.0, 1.0)
-    trace = Trace.from_columns(arrivals, np.full(3600, 100), np.full(3600, 10))
-    plain: dict[str, Any] = {
-        "source": "made up", "checked": "2026-01-01", "ttft_s": 0.2, "tokens_per_s": 100,
-    }  # fmt: skip
-    rng = np.random.default_rng(0)
+def test_limits_and_outages_refuse_requests(comparison: Comparison) -> None:
+    def good(**limits: float) -> float:
+        route = next(r for r in comparison.routes if r.name == "api")
+        assert isinstance(route, Bought)
+        slow = route.service.model_copy(update=limits)
+        routes = (route.model_copy(update={"service": slow}),)
+        return compare(comparison.model_copy(update={"routes": routes}))[0].good_share
 
-    def served(**limits: float) -> float:
-        table = serve(Service.parse({**plain, **limits}), trace, rng)
-        return float((table["outcome"] == "completed").mean())
+    assert good() == 1.0
+    assert good(requests_per_minute=60.0) < 0.6
+    assert good(tokens_per_minute=30_000.0) < 0.6
+    assert good(mtbf_h=0.005, outage_s=60.0) < 1.0
 
-    assert served() == 1.0
-    assert served(requests_per_minute=30) == pytest.approx(0.5, abs=0.01)
-    assert served(tokens_per_minute=1500) == pytest.approx(0.25, abs=0.01)
-    assert served(mtbf_h=0.2, outage_s=300) < 1.0
-    table = serve(Service.parse(plain), trace, rng)
-    assert table["e2e_s"].to_numpy() == pytest.approx(0.2 + 9 / 100)
+
+def test_a_service_may_be_an_endpoint_of_the_shelf() -> None:
+    found = Service.parse("together-llama-3.3-70b")
+    assert found.ttft_s == 0.4
+    with pytest.raises(InputError, match="no Endpoint is called 'together'"):
+        Service.parse("together")
 
 
 def test_capacity_is_between_loads_that_are_and_are_not_good(comparison: Comparison) -> None:
@@ -308,7 +313,7 @@ def test_a_page_shows_signs_as_signs(tmp_path: Path) -> None:
         ("draws: 300", "draws: 1e9", "draws: .*less than or equal to"),
         ("seeds: 2", "seeds: 1", "seeds: .*greater than or equal to 2"),
         ("region: asia", "region: asia\n    cached_share: 1.2", "cached_share: .*less than"),
-        ("above: 2", "above: 0", "above: .*greater than or equal to 1"),
+        ("kind: ttft", "kind: mood", "mood"),
         ("ttft_s: 0.3", "ttft_s: -1", "ttft_s: .*greater than or equal to 0"),
         ("checked: 2026-01-01", "checked: 2999-01-01", "lies in the future"),
         ("source: made up, ", "", "source"),
