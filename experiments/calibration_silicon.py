@@ -17,10 +17,11 @@ SUBJECTS = (
     ("llama-3.1-8b", {}),
     ("qwen3-14b", {}),
     ("llama-3.1-8b", {"weights_precision": "fp8"}),
+    ("qwen3-30b-a3b", {}),
     ("llama-3.1-70b", {"tensor_parallel_size": 4}),
     ("llama-3.1-70b", {"tensor_parallel_size": 4, "weights_precision": "fp8"}),
 )
-"""Dense models on one GPU and on four; experts are better known from servers."""
+"""Models on one GPU and on four."""
 
 
 def silicon_observations() -> list[Observation]:
