@@ -29,6 +29,8 @@ from simulator.record.store import whole_folder
 __all__ = ["audit", "peak_of", "run_comparison"]
 
 TABLE_FILE = "routes.csv"
+PARS = (1.0, 2.0, 4.0, 8.0)
+"""Bursts for which the size of a hybrid is worked out: peak over mean load."""
 
 
 def run_comparison(
@@ -105,7 +107,9 @@ def _keep(found: Decision, outcomes: Sequence[Outcome], folder: Path) -> None:
     )
     for way in found.ways:
         if way.kind == "hybrid":
-            sizes = hybrid_sizes(way, found.load, 2.0)
+            sizes = pd.concat(
+                [hybrid_sizes(way, found.load, par).assign(peak_to_mean=par) for par in PARS]
+            )
             sizes.to_csv(folder / "hybrid_sizes.csv", index=False, lineterminator="\n")
     grid = [c.runs.assign(route=name) for name, c in found.capacities.items()]
     if grid:

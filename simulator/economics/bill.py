@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from simulator.economics.cost_line import CostLine, audit_table
-from simulator.economics.cost_lines import COST_LINES, WORK_LINES, gpu_rent_idle
+from simulator.economics.cost_line import CostLine, audit_table, cost_line
+from simulator.economics.cost_lines import COST_LINES, WORK_LINES, endpoint_calls, gpu_rent_idle
 from simulator.economics.terms import Terms
 from simulator.economics.unit_costs import per_request, per_tenant, ratio, spent_on, unit_costs
 from simulator.economics.usage import usage_of
@@ -101,7 +101,7 @@ def bill(result: Result, terms: Terms | None = None) -> Bill:
         lines = _lines(result)
         work = float(lines.loc[lines["line"].isin(WORK_LINES), "usd"].sum())
         return _billed(result, lines, work, gpu_rent_idle(result), 0.0)
-    costs = terms.lines(usage_of(result))
+    costs = [*terms.lines(usage_of(result)), *_calls(result)]
     lines = _audited(costs)
     parts = [sum(getattr(cost, part) for cost in costs) for part in ("work", "idle", "marginal")]
     return _billed(result, lines, *parts)
@@ -129,6 +129,16 @@ def _billed(
         requests=requests,
         tenants=per_tenant(requests),
     )
+
+
+def _calls(result: Result) -> list[CostLine]:
+    """What was asked of others; it is paid for requests, so all of it is work."""
+    usd = endpoint_calls(result)
+    if usd == 0:
+        return []
+    asked = {"calls": float(len(result.calls))}
+    formula = "tokens of each call x the endpoint's prices"
+    return [cost_line("endpoint_calls", usd, "API", formula, asked, work=1.0, marginal=1.0)]
 
 
 def _audited(costs: list[CostLine]) -> pd.DataFrame:

@@ -1,9 +1,11 @@
 """However the GPUs are had, the lines are of the quantities used, and add up."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -225,3 +227,12 @@ def test_npf_agrees_on_the_capital() -> None:
 def test_terms_that_cannot_be_are_refused(contract: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         Terms.parse({"gpus": contract})
+
+
+def test_calls_to_others_are_on_the_bill_under_any_terms() -> None:
+    toy = toy_run(3).result
+    alone = bill(toy, Terms.parse({"gpus": CONTRACTS["owned"]}))
+    calls = pd.DataFrame({**{name: [0] for name in toy.calls.columns}, "usd": [12.5]})
+    found = bill(replace(toy, calls=calls), Terms.parse({"gpus": CONTRACTS["owned"]}))
+    assert found.line("endpoint_calls") == pytest.approx(12.5)
+    assert found.usd_total == pytest.approx(alone.usd_total + 12.5)
