@@ -19,7 +19,7 @@ from hardware_profiles.gpu import GPU
 from hardware_profiles.offer import Mode
 from simulator.scenario import Scenario
 
-__all__ = ["Axes", "Axis", "Point", "points", "resolve"]
+__all__ = ["Axes", "Axis", "Point", "make_point", "points", "resolve"]
 
 Axis = dict[str, tuple[Any, ...]]
 """Values by dotted path of the scenario; several paths move together, value by value."""
@@ -93,7 +93,7 @@ def resolve(
         If the base is wrong, or a value of an axis is wrong wherever it is used.
     """
     Scenario.from_file(base, deepcopy(dict(changes)))
-    found = [_point(base, changes, values, modes) for values in points(axes)]
+    found = [make_point(base, changes, values, modes) for values in points(axes)]
     for axis in axes:
         good = {_key(p.values, axis) for p in found if p.scenario is not None}
         for point in found:
@@ -103,9 +103,10 @@ def resolve(
     return found
 
 
-def _point(
+def make_point(
     base: Path, changes: Mapping[str, Any], values: dict[str, Any], modes: Sequence[Mode]
 ) -> Point:
+    """The scenario with changes and values laid over the base, or why there is none."""
     laid = deepcopy({**changes, **values})
     try:
         if "gpu" in values and "offer" not in laid:

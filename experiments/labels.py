@@ -39,6 +39,7 @@ SHORTER = {
     "energy.wh_per_request": "energy of a request",
 }
 """Metrics whose name alone would not tell a reader what is meant."""
+PER_REQUEST = ("bill.usd_per_request", "bill.usd_per_good_request")
 LONGEST = 48
 
 
@@ -77,7 +78,7 @@ class Scale(NamedTuple):
 
 
 def scale(name: str, largest: float) -> Scale:
-    """Milliseconds for what is below ten seconds, per cent for shares, else the unit itself.
+    """Milliseconds below ten seconds, per cent for shares, a thousand cheap requests together.
 
     >>> scale("ttft.p99", 0.4), scale("goodput.share", 0.99)
     (Scale(factor=1000.0, unit='ms'), Scale(factor=100.0, unit='%'))
@@ -85,6 +86,8 @@ def scale(name: str, largest: float) -> Scale:
     found = unit(name)
     if found == "s" and largest < 10:
         return Scale(1e3, "ms")
+    if name in PER_REQUEST and largest < 0.1:
+        return Scale(1e3, "USD per 1,000")
     last = name.rpartition(".")[2]
     shares = r"share$|rate$|^m[fb]u|^state_shares"
     if re.search(shares, last) or name.startswith(("kv_use", "state_shares")):

@@ -16,7 +16,7 @@ __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
-NARROWEST = 110
+NARROWEST = 150
 
 File = Annotated[Path, typer.Argument(help="YAML file that holds the question.")]
 Settings = Annotated[
@@ -86,6 +86,34 @@ def size_fleet(
 
     draw_sizing(sized, folder)
     tell_sizing(sized, folder, _console())
+
+
+@app.command()
+@in_one_line
+def search(
+    question: File,
+    settings: Settings = None,
+    jobs: Jobs = -1,
+    cluster: Cluster = None,
+    out: Out = None,
+) -> None:
+    """Search settings that are best, or the front of those best in several ways."""
+    from experiments.overrides import read_overrides
+
+    overrides = read_overrides(settings or [])
+    from experiments.progress import watched
+    from experiments.search import Search, run_search
+    from experiments.search_telling import tell_search
+
+    asked = Search.from_file(question, overrides)
+    folder = _folder(out, asked.name)
+    with _kept(folder), watched(f"searching {asked.name}") as progress:
+        found = run_search(asked, folder, n_jobs=jobs, cluster=cluster, progress=progress)
+    found.save(folder)
+    from experiments.figures_search import draw_search
+
+    draw_search(found, folder)
+    tell_search(found, folder, _console())
 
 
 def _folder(out: Path | None, name: str) -> Path:

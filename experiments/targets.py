@@ -76,8 +76,6 @@ def _from_mapping(data: Any) -> Any:
     """``{ttft.p99: 0.5, goodput.share: {at_least: 0.99}}``; a bare number is an upper bound."""
     if not isinstance(data, Mapping):
         return data
-    if not data:
-        raise InputError("expected {metric: bound}, found nothing")
     found = []
     for metric, bound in data.items():
         if isinstance(bound, Mapping):

@@ -41,7 +41,6 @@ def test_targets_are_told_with_units() -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        ({}, "found nothing"),
         ({"ttft.p98": 0.5}, "no metric is called 'ttft.p98'"),
         ({"goodput.share": 0.99}, "say which with {at_least: 0.99}"),
         ({"ttft.p99": {}}, "say at_most, at_least, or both"),
