@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from experiments import compare_cli, study_cli, traffic_cli, validate_cli
+from experiments import calibrate_cli, compare_cli, study_cli, traffic_cli, validate_cli
 from experiments.cli_errors import in_one_line
 
 # What is heavy (pandas, scipy, matplotlib) is imported by the command that needs it.
@@ -24,6 +24,7 @@ app = typer.Typer(
 )
 
 app.add_typer(validate_cli.app, name="validate")
+app.add_typer(calibrate_cli.app)
 app.add_typer(traffic_cli.app, name="traffic")
 app.add_typer(study_cli.app)
 app.command()(compare_cli.compare)

@@ -54,11 +54,38 @@ def scheduler(
     for verdict in shown:
         row = as_row(verdict)
         table.add_row(*row.values(), style=None if verdict.agrees else "bold red")
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=max(150, console.width))
+    console = _wide()
     if shown:
         console.print(table)
     console.print(summary_line(verdicts), highlight=False)
     if not all(v.agrees for v in verdicts):
         raise typer.Exit(1)
+
+
+@app.command()
+@in_one_line
+def latency(
+    measured: Annotated[
+        Path, typer.Argument(help="Measured runs: a CSV with a row for each stage of a run.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="CSV to write: predicted, measured and error by metric.")
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Replications of the arrivals.")] = 3,
+    calibration: Annotated[
+        Path | None, typer.Option(help="Calibration to use instead of those on the shelf.")
+    ] = None,
+    only_complete: Annotated[
+        bool, typer.Option("--only-complete", help="Leave out runs not fully specified.")
+    ] = False,
+) -> None:
+    """Replay measured runs of real servers: TTFT, TPOT and E2E, predicted against measured."""
+    from experiments.latency_validation_command import validate_latency_command
+
+    validate_latency_command(measured, _wide(), out, seeds, calibration, only_complete)
+
+
+def _wide() -> Console:
+    """Stdout; wide enough for a table where it is not a terminal that has a width of its own."""
+    console = Console()
+    return console if console.is_terminal else Console(width=max(150, console.width))
