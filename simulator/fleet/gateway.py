@@ -72,7 +72,10 @@ class Gateway:
         self.admitted: NDArray[np.bool_] = np.ones(len(trace), dtype=bool)
         """Rows that the engines' longest context allows."""
         self.may_slow = any(fault.kind == "slow_gpu" for fault in scenario.faults)
-        self.sent_s: dict[int, float] = {}
+        self.arrived = 0
+        """Requests so far."""
+        self._sent_s = np.array(trace.arrival_s) if trace.closed_loop else None
+        self._choice = scenario.pool_choice
         self._trace = trace
         self._prompts: list[int] = trace.prompt_tokens.tolist()
         self._priorities: list[int] = trace.priority.tolist()
@@ -95,27 +98,26 @@ class Gateway:
 
     def arrive(self, row: int) -> None:
         """A user asks."""
-        tenant = self._tenants[row] if self._tenants else ""
-        call = Call(
-            row,
-            self.clock.now,
-            self._prompts[row],
-            self._priorities[row],
-            "" if tenant is None else str(tenant),
-            self._sessions[row] if self._sessions else -1,
-            _of_prompt(self._paths[row], self._prompts[row] // self._block_size)
-            if self._paths
-            else (),
-        )
-        self.sent_s[row] = self.clock.now
-        self.in_flight[call.tenant] = self.in_flight.get(call.tenant, 0) + 1
+        prompt, tenant = self._prompts[row], ""
+        path: Path = ()
+        if self._tenants:
+            tenant = "" if self._tenants[row] is None else str(self._tenants[row])
+        if self._paths and self._paths[row]:
+            path = _of_prompt(self._paths[row], prompt // self._block_size)
+        session = self._sessions[row] if self._sessions else -1
+        call = Call(row, self.clock.now, prompt, self._priorities[row], tenant, session, path)
+        self.arrived += 1
+        if self._sent_s is not None:
+            self._sent_s[row] = call.arrival_s
+        self.in_flight[tenant] = self.in_flight.get(tenant, 0) + 1
         if not self.admitted[row]:
             self.end(call, REJECTED)
             return
         if self._clients is not None:
             self._clients.came(call)
         self.attempt(call)
-        self._look()
+        if self.scaling:
+            self._look()
 
     def attempt(self, call: Call) -> None:
         """The client sends the request: for the first time, or again."""
@@ -127,9 +129,7 @@ class Gateway:
             if why and self._ask_away(call, why):
                 return
         if self._gate is not None:
-            self.in_flight[call.tenant] -= 1  # this one is not in yet
             admitted, shed = self._gate(call, self._view)
-            self.in_flight[call.tenant] += 1
             if shed:
                 least = self._view.least_urgent(call)
                 if least is call:
@@ -146,7 +146,7 @@ class Gateway:
 
     def place(self, call: Call) -> None:
         """The call is let in: a replica takes it, or it waits for one."""
-        choice = self.scenario.pool_choice
+        choice = self._choice
         self.pools[choice.choose(call, self.pools) if choice else 0].take(call)
 
     def _drop_late(self, call: Call, this: int) -> None:
@@ -314,11 +314,16 @@ class Gateway:
         if outcome != COMPLETED:
             self.give_up(call)
         self.left -= 1
-        self._look()
-        if self.sending is not None:
+        if self.scaling:
+            self._look()
+        if self._sent_s is not None and self.sending is not None:
             self.sending.answered(call.row)
         if self.left == 0:
             self.done.succeed()
+
+    def sent_s(self) -> NDArray[np.float64]:
+        """When each request was sent: by the clock, or in a closed loop when it could be. [s]"""
+        return self._trace.arrival_s if self._sent_s is None else self._sent_s
 
     def _look(self) -> None:
         for scaling in self.scaling:

@@ -85,18 +85,20 @@ class Pool:
 
     def send(self, call: Call, apart_from: int = -1) -> Attempt | None:
         """Send the call where the router says, among those with room; None if there is none."""
-        numbers = self._open()
+        numbers = self.ready if self.room is None else self._open()
         if apart_from >= 0:
             numbers = [n for n in numbers if n != apart_from]
         if not numbers:
             return None
-        if isinstance(self.signals, StaleSignals):
-            self.signals.refresh()
-        return self.gateway.send(call, self.gateway.units[self.choose(call, numbers, self.signals)])
+        signals, gateway = self.signals, self.gateway
+        if isinstance(signals, StaleSignals):
+            signals.refresh()
+        return gateway.send(call, gateway.units[self.choose(call, numbers, signals)])
 
     def has_room(self, unit: Unit) -> None:
         """A request has left a replica: the next ones come, or, if it was draining, it stops."""
-        self.release()
+        if len(self.hold):
+            self.release()
         if unit.state == DRAINING and not unit.attempts:
             self._stop_soon(unit)
 

@@ -204,6 +204,8 @@ def start(router: LoadRouter | _Remembering, rng: np.random.Generator) -> Choose
     if isinstance(router, _Remembering):
         return router.start(rng)
     counter = iter(range(1 << 62))
+    if isinstance(router, RoundRobin):
+        return lambda call, ready, signals: ready[next(counter) % len(ready)]
 
     def choose(call: Call, ready: Sequence[int], signals: Signals) -> int:
         loads = signals.loads

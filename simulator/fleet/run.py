@@ -6,8 +6,6 @@ from collections.abc import Callable
 from math import nan
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from simulator.clock import Clock
 from simulator.fleet import striking
 from simulator.fleet.adapters import WithAdapters
@@ -98,10 +96,6 @@ def _written_up(gateway: Gateway, trace: Trace, version: str) -> Result:
     spans = [[span for span in unit.spans if span[0] != STOPPED] for unit in units]
     scenario = gateway.scenario
     main = gateway.pools[0]
-    arrival_s = np.array(trace.arrival_s)
-    if trace.closed_loop:
-        for row, sent_s in gateway.sent_s.items():
-            arrival_s[row] = sent_s
     events = [dict(zip(names("events"), row, strict=True)) for row in gateway.events]
     lives = Lives(
         replicas={
@@ -113,7 +107,7 @@ def _written_up(gateway: Gateway, trace: Trace, version: str) -> Result:
             "pool": [unit.pool.name for unit in units],
         },
         spans=spans,
-        arrival_s=arrival_s,
+        arrival_s=gateway.sent_s(),
         events=_columns("events", events),
         calls=_calls(gateway),
     )

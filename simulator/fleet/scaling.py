@@ -77,7 +77,7 @@ class Scaling:
             in_flight=len(pool.hold) + under_way,
             waiting=waiting,
             kv_use=sum(kv) / len(kv) if kv else 0.0,
-            arrived=len(gateway.sent_s),
+            arrived=gateway.arrived,
         )
 
     def _scale_to(self, wanted: int) -> None:

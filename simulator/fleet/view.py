@@ -44,8 +44,8 @@ class View:
         return sum(len(pool.ready) for pool in self._gateway.pools)
 
     def in_flight(self, tenant: str) -> int:
-        """Requests of a tenant that have been let in and have not ended."""
-        return self._gateway.in_flight.get(tenant, 0)
+        """Requests of a tenant that have not ended, besides the one in question."""
+        return self._gateway.in_flight.get(tenant, 1) - 1
 
     def expected_ttft_s(self, call: Call) -> float:
         """Time to the first token if it were let in now. [s]
