@@ -51,9 +51,11 @@ class CostLine:
         assert self.group in GROUPS, self.group
 
     def scaled(self, factor: float) -> CostLine:
-        """The same line over a time `factor` times as long."""
+        """The same line over a time `factor` times as long; the audit shows the factor."""
         return replace(
             self,
+            formula=f"({self.formula}) x time",
+            inputs={**self.inputs, "time": self.inputs.get("time", 1.0) * factor},
             usd=self.usd * factor,
             work=self.work * factor,
             idle=self.idle * factor,

@@ -23,6 +23,9 @@ from experiments.compare_service import Service
 from experiments.decision import Decision, decision
 from experiments.memo import memo_html
 from hardware_profiles.errors import InputError
+from hardware_profiles.offer import Offer
+from hardware_profiles.price_per_token import TokenPrice
+from simulator.economics.contract import OnDemand
 from simulator.economics.cost_line import by_group, total
 from simulator.economics.way import hybrid_sizes, steady_month
 from simulator.scenario import Scenario
@@ -161,6 +164,30 @@ def test_more_patience_overflows_less(comparison: Comparison, folder: Path) -> N
     assert shares[0] > shares[-1] == 0.0
 
 
+def test_answers_that_are_not_good_enough_are_asked_again(comparison: Comparison) -> None:
+    better = TokenPrice.named("openai-gpt-5.6-terra")
+    route = next(r for r in comparison.routes if r.name == "api")
+    changes = {"pass_rate": 0.9, "escalate_to": better}
+    one, other = (
+        compare(comparison.model_copy(update={"routes": (r,)}))[0]
+        for r in (route, route.model_copy(update=changes))
+    )
+    each = float(better.usd(600, 60))
+    assert other.usd - one.usd == pytest.approx(0.1 * each * one.requests_per_month)
+
+
+def test_twice_the_price_is_twice_the_line_of_that_route(comparison: Comparison) -> None:
+    dear = Offer.parse({"like": "nebius-h100-sxm-on-demand", "usd_per_gpu_hour": 5.90})
+    route = next(r for r in comparison.routes if r.name == "cloud")
+    costly = route.model_copy(update={"gpus": OnDemand(offer=dear)})
+    one, other = (
+        compare(comparison.model_copy(update={"routes": (r,)}))[0] for r in (route, costly)
+    )
+    cheap, costs = by_group(one.lines), by_group(other.lines)
+    assert costs["GPUs"] == pytest.approx(2 * cheap["GPUs"])
+    assert {**costs, "GPUs": 0.0} == pytest.approx({**cheap, "GPUs": 0.0})
+
+
 def test_what_breaks_a_constraint_is_shown_and_says_why(outcomes: list[Outcome]) -> None:
     assert by_name(outcomes, "far").broken == ("in asia, not in us",)
     table = month_table(outcomes)
@@ -276,7 +303,7 @@ def test_the_folder_has_tables_pictures_and_a_memo(folder: Path, tmp_path: Path)
     run_comparison(folder / "routes.yaml", {}, out, console, audit=True)
     told = console.export_text()
     assert "Recommended:" in told
-    assert "GPU-hours busy x price" in told
+    assert "(GPU-hours busy x price) x time" in " ".join(told.split())
     names = {path.name for path in out.iterdir()}
     assert {
         "routes.csv",

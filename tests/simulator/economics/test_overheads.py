@@ -73,6 +73,14 @@ def test_batches_must_be_offered() -> None:
         api_spend(TokenPrice.named("groq-llama-3.3-70b"), [10], [10], batch_share=0.5)
 
 
+def test_a_line_over_another_time_says_so() -> None:
+    (line, *_) = api_lines(TokenPrice.named("novita-llama-3.3-70b"), [1e6], [0.0])
+    month = line.scaled(30.0)
+    assert month.usd == pytest.approx(0.135 * 30)
+    assert month.inputs["M tokens"] * month.inputs["USD/M"] * month.inputs["time"] == month.usd
+    assert month.formula.endswith("x time")
+
+
 def test_a_line_is_never_negative() -> None:
     with pytest.raises(ValueError, match="never negative"):
         CostLine(line="x", usd=-1.0, group="people", formula="")
