@@ -72,7 +72,7 @@ class _Tried:
         if borne is None:
             return min(guess, (not_borne or 0) / 2)
         if not_borne is None:
-            return max(guess, borne * 1.5)
+            return max(guess, borne * 2)
         return math.sqrt(borne * not_borne)
 
 
@@ -101,6 +101,8 @@ def fewest(
     answers: dict[Load, Fewest] = {}
     for load in sorted(loads, key=rate_of, reverse=True):
         rate, known = rate_of(load), tried[load.rate_per_s is None]
+        if not known.met:  # what another kind of load taught is a better guess than none
+            guess_per_s = tried[load.rate_per_s is not None].per_replica(guess_per_s)
         while True:
             too_few, enough = known.too_few(rate), known.enough(rate)
             if too_few >= most or (enough is not None and enough <= too_few + 1):
