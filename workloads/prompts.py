@@ -33,6 +33,8 @@ class _Edge:
     children: dict[tuple[int, int], _Edge] = field(default_factory=dict)
     requests: int = 0
     node: int = -1
+    step: tuple[int, int] | None = None
+    """The edge as a step of a path, one object for all the paths it is on."""
 
     def split(self, at: int) -> None:
         """Cut the edge after ``at`` tokens; what comes behind becomes its only child."""
@@ -158,10 +160,11 @@ def _path(root: _Edge, chain: Chain, block_size: int, numbers: Iterator[int]) ->
             and (before.segment < 0) == (edge.segment < 0)
         ):
             edge.node = before.node
-            path[-1] = (edge.node, end)
-        else:
-            if edge.node < 0:
-                edge.node = next(numbers)
-            path.append((edge.node, end))
+            path.pop()
+        elif edge.node < 0:
+            edge.node = next(numbers)
+        if edge.step is None:
+            edge.step = (edge.node, end)
+        path.append(edge.step)
         before = edge
     return tuple(path)
