@@ -92,6 +92,11 @@ class Fit(NamedTuple):
         return mean | {"query_head_rereads": rereads(family)}
 
 
+EXPERT_COMPILE_S = 1.0
+"""Stall for each size of prompt batch on a server with experts that has just started: "about a
+second" in the measured runs, which is too coarse for a fit. [s]"""
+
+
 def rereads(family: str | None) -> float:
     """Coefficient ``query_head_rereads`` of a GPU family, or of any other (None)."""
     return REREADS_BY_FAMILY.get(family or "", OTHER_REREADS)
@@ -174,7 +179,10 @@ def fit(
     table = np.exp(coefficients(found.x))
     rows = [dict(zip(names, map(float, row), strict=True)) for row in table]
     all_again = [rereads(None), *again_by_gpu]
-    rows = [row | {"query_head_rereads": a} for row, a in zip(rows, all_again, strict=True)]
+    rows = [
+        row | {"query_head_rereads": again, "expert_compile_s": EXPERT_COMPILE_S}
+        for row, again in zip(rows, all_again, strict=True)
+    ]
     return Fit(rows[0], dict(zip(gpus, rows[1:], strict=True)), family)
 
 

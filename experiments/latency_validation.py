@@ -93,7 +93,7 @@ def replay(experiment: Experiment, seed: int = 0, calibration: Calibration | Non
     calibration : in place of the nearest on the shelf.
     """
     trace = trace_of(experiment, seed)
-    step_time: dict[str, object] = {"kind": "roofline"}
+    step_time: dict[str, object] = {"kind": "roofline", "cold": True}
     if calibration is not None:
         step_time["calibration"] = calibration
     scenario = Scenario.parse(

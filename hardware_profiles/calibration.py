@@ -94,6 +94,9 @@ class Calibration(Profile):
     """Work of the scheduling process per step; overlaps with the GPU's. [µs]"""
     cpu_sequence_us: NotNegative = 0.0
     """More of it per sequence. [µs]"""
+    expert_compile_s: NotNegative = 0.0
+    """Once for each size of prompt batch, where a server that has just started compiles the kernel
+    of its experts for it. [s]"""
     api_overhead_ms: NotNegative = 0.0
     """Before a request is queued: HTTP, tokenising. Part of TTFT and E2E as a client sees. [ms]"""
     api_token_us: NotNegative = 0.0

@@ -14,6 +14,7 @@ from simulator.physics.layout import Layout
 from simulator.physics.load import StepLoad, step_load
 from simulator.physics.number import over
 from simulator.physics.step_time import decode_line, step_seconds, step_shares
+from simulator.physics.warm_up import WarmUp
 from simulator.physics.work import DecodeLine, StepShares, StepWork
 from workloads.llm import LLM
 
@@ -112,6 +113,9 @@ class Roofline(Value):
     kind: Literal["roofline"] = "roofline"
     calibration: Calibration | None = None
     """Default: the nearest on the shelf to the scenario's GPU."""
+    cold: bool = False
+    """The server has just started: its experts' kernels are compiled as prompts come (one replica's
+    worth; see `simulator.physics.warm_up`)."""
 
     def bind(self, llm: LLM, gpu: GPU, layout: Layout) -> "RooflineStep":
         """Unit costs of this engine, worked out once."""
@@ -120,7 +124,8 @@ class Roofline(Value):
             if self.calibration is not None
             else Calibration.choose(gpu.name, gpu.family)
         )
-        return RooflineStep(llm, gpu, layout, chosen)
+        warm_up = WarmUp(llm, layout, chosen.calibration) if self.cold else None
+        return RooflineStep(llm, gpu, layout, chosen, warm_up)
 
 
 class Silicon(Value):
@@ -144,8 +149,11 @@ class Silicon(Value):
 class RooflineStep:
     """The roofline of one engine; remembers its calibration, and how near that was measured."""
 
-    def __init__(self, llm: LLM, gpu: GPU, layout: Layout, chosen: Chosen) -> None:
+    def __init__(
+        self, llm: LLM, gpu: GPU, layout: Layout, chosen: Chosen, warm_up: WarmUp | None = None
+    ) -> None:
         self.llm, self.gpu, self.layout = llm, gpu, layout
+        self.warm_up = warm_up
         self.calibration, self.nearness = chosen
         self.costs: StepCosts = step_costs(llm, gpu, layout, chosen.calibration)
 
@@ -161,6 +169,8 @@ class RooflineStep:
 
     def seconds(self, work: StepWork) -> Any:
         """Time of a step; see `simulator.physics.step_time.step_seconds`. [s]"""
+        if self.warm_up is not None:
+            return step_seconds(work, self.costs) + self.warm_up.stall_s(work)
         return step_seconds(work, self.costs)
 
     def decode_line(self, decode_seqs: int) -> DecodeLine:
