@@ -19,6 +19,7 @@ from experiments.compare_service import endpoint_of
 from hardware_profiles.errors import InputError
 from hardware_profiles.price_per_token import TokenPrice
 from simulator.economics.api_spend import api_lines
+from simulator.economics.contract import Spot
 from simulator.economics.cost_line import CostLine, by_group, cost_line, total
 from simulator.economics.usage import SECONDS_PER_MONTH, Usage, usage_of
 from simulator.fleet.overflow import Always, Overflow
@@ -109,7 +110,10 @@ def play_route(
         lines += route.overheads.lines(month)
         return _outcome(comparison, route, lines, result, scale)
     used = usage_of(result)
-    rent = [line.scaled(SECONDS_PER_MONTH / used.seconds) for line in route.gpus.lines(used)]
+    gpus = route.gpus
+    if isinstance(gpus, Spot) and any(fault.kind == "spot_reclaim" for fault in scenario.faults):
+        gpus = gpus.model_copy(update={"simulated": True})
+    rent = [line.scaled(SECONDS_PER_MONTH / used.seconds) for line in gpus.lines(used)]
     lines = [*rent, *route.overheads.lines(month_of(used), total(rent))]
     extra: dict[str, Any] = {"used": used, "scenario": scenario}
     if isinstance(route, Hybrid):

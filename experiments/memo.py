@@ -211,7 +211,8 @@ def _peak(peak: pd.DataFrame) -> str:
 def _limits(outcomes: Sequence[Outcome]) -> str:
     lines = [
         "One run of each route; the seeds of the grid give the noise of the capacity.",
-        "Spot reclaims are priced and not simulated: their latency is that of on demand.",
+        "Spot reclaims are simulated where a route's scenario has them among its faults; else they "
+        "are priced, and the latency is that of on demand.",
         "Latencies and limits of endpoints are as given in the comparison, not measured here.",
         "Privacy and locality rule routes out; no dollar value is put on them.",
     ]

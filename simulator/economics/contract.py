@@ -139,6 +139,8 @@ class Spot(Value):
     """Of the time, no spot GPU is to be had."""
     load_s: NotNegative = 300.0
     """Paid after each reclaim until a replica serves again [s]."""
+    simulated: bool = False
+    """Whether the run had its reclaims in it: what they cost is then in its time already."""
 
     @model_validator(mode="after")
     def _hangs_together(self) -> Self:
@@ -157,7 +159,8 @@ class Spot(Value):
         price = here * spot + self.share_without * self.fallback.usd_per_gpu_hour
         hours = used.held_gpu_s / 3600
         each = used.gpus_per_replica
-        reclaims = here * self.offer.reclaims_per_hour * hours / each
+        rate = 0.0 if self.simulated else self.offer.reclaims_per_hour
+        reclaims = here * rate * hours / each
         known = {
             "reclaims": reclaims,
             "USD/h": spot,

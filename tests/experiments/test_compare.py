@@ -188,6 +188,18 @@ def test_twice_the_price_is_twice_the_line_of_that_route(comparison: Comparison)
     assert {**costs, "GPUs": 0.0} == pytest.approx({**cheap, "GPUs": 0.0})
 
 
+def test_reclaims_are_simulated_where_the_scenario_has_them(folder: Path) -> None:
+    faults = "{start_up: {provision_s: 5}, faults: [{kind: spot_reclaim, at_s: [20], notice_s: 1}]}"
+    path = changed(folder, "  - name: spot\n", f"  - name: spot\n    scenario: {faults}\n")
+    found = Comparison.from_file(path)
+    (spot,) = compare(found.model_copy(update={"routes": found.routes[1:2]}))
+    lines = {line.line: line.usd for line in spot.lines}
+    assert lines["gpu_rent_warming"] > 0
+    assert lines["spot_loading_again"] == lines["spot_lost_work"] == 0
+    assert spot.used is not None
+    assert spot.used.incidents > 0 or len(spot.used.life_s) > 2
+
+
 def test_what_breaks_a_constraint_is_shown_and_says_why(outcomes: list[Outcome]) -> None:
     assert by_name(outcomes, "far").broken == ("in asia, not in us",)
     table = month_table(outcomes)
