@@ -104,7 +104,9 @@ def calibrate(
     fitted = _replay(best, replayed, seeds)
     api_ms = _api_overheads(fitted, replayed)
     report.next()
-    without_model, without_gpu, without_all = [], [], []
+    without_model: list[pd.DataFrame] = []
+    without_gpu: list[pd.DataFrame] = []
+    without_all: list[pd.DataFrame] = []
     for model in models:
         others = fit([o for o in seen if o.llm.name != model], priors=priors)
         left_out = [e for e in replayed if e.model.name == model]

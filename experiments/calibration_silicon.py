@@ -1,5 +1,7 @@
 """Observations from silicon tables: kernel times of GPUs, measured or not from end to end."""
 
+from typing import Any
+
 from experiments.calibration_observation import Observation
 from hardware_profiles.errors import InputError
 from hardware_profiles.gpu import GPU
@@ -13,7 +15,7 @@ __all__ = ["silicon_observations"]
 # Kernels run back to back in the tables, and one after the other in a server.
 DECODE_SIGMA, PREFILL_SIGMA = 0.08, 0.2
 SEQUENCES, CONTEXTS, PROMPTS = (1, 16, 64, 128), (512, 2048), (512, 2048)
-SUBJECTS = (
+SUBJECTS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("llama-3.1-8b", {}),
     ("qwen3-14b", {}),
     ("llama-3.1-8b", {"weights_precision": "fp8"}),
