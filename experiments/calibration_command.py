@@ -14,7 +14,7 @@ from experiments.calibration_data import Experiment, Stage, read_measured
 from experiments.calibration_files import measured_metrics, read_listed
 from experiments.calibration_fit import PRIORS
 from experiments.calibration_names import find_gpu, find_model
-from experiments.calibration_shelf import calibrations_of, write_calibration
+from experiments.calibration_shelf import calibrations_of, replay_table, write_calibration
 from experiments.calibration_silicon import silicon_observations
 from experiments.progress import watched
 from hardware_profiles.calibration import Calibration
@@ -48,7 +48,7 @@ def calibrate_command(
 
     Returns
     -------
-    Paths of the files that were written.
+    Paths of the files that were written: calibrations, and the replays behind their errors.
 
     Raises
     ------
@@ -77,6 +77,8 @@ def calibrate_command(
     if is_own:
         made = [c for c in made if c.gpu is not None]
     paths = [write_calibration(calibration, out) for calibration in made]
+    paths.append(out / "replays.csv")
+    replay_table(result).to_csv(paths[-1], index=False)
     _print(result, left_out, paths, console)
     return paths
 

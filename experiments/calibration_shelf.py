@@ -12,7 +12,7 @@ from experiments.calibration import METRICS, Calibrated, errors_of
 from experiments.calibration_data import Experiment
 from hardware_profiles.calibration import Calibration, CalibrationError
 
-__all__ = ["calibrations_of", "write_calibration"]
+__all__ = ["calibrations_of", "replay_table", "write_calibration"]
 
 DIGITS = 4
 """Significant digits of a coefficient."""
@@ -58,6 +58,26 @@ def calibrations_of(
     everything = sorted(found.fit.families)
     made.append(_broader(found, about, f"{engine}-generic", None, everything))
     return made
+
+
+def replay_table(found: Calibrated) -> pd.DataFrame:
+    """Every replay behind the errors: predicted and measured, by fit.
+
+    Returns
+    -------
+    DataFrame of ``fit`` (``all``, ``without_model``, ``without_gpu``, ``without_all``) and the
+    columns of `latency_validation.validate`, for the metrics that errors are kept for.
+    """
+    tables = {
+        "all": found.fitted,
+        "without_model": found.without_model,
+        "without_gpu": found.without_gpu,
+        "without_all": found.without_all,
+    }
+    parts = [t[t["metric"].isin(METRICS)].assign(fit=name) for name, t in tables.items() if len(t)]
+    rows = pd.concat(parts, ignore_index=True)
+    rows = rows[["fit", *(column for column in rows.columns if column != "fit")]]
+    return rows.round({"predicted": 3, "ape_pct": 3})
 
 
 def write_calibration(calibration: Calibration, folder: Path) -> Path:

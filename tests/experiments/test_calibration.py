@@ -140,10 +140,11 @@ def test_leaving_out_a_model_or_a_gpu_says_what_a_new_one_may_get(measured: Path
 def test_a_users_own_runs_are_written_as_a_calibration_that_can_be_used(
     measured: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    [path] = calibrate_command([measured], tmp_path / "out", Console(width=120), seeds=1)
+    path, replays = calibrate_command([measured], tmp_path / "out", Console(width=120), seeds=1)
     made = Calibration.parse(load_yaml(path))
     assert (made.gpu, made.num_experiments) == ("h100-sxm", 2)
     assert made.errors["tpot_ms_mean"].mean_ape_pct < 3
+    assert set(pd.read_csv(replays)["fit"]) == {"all"}
     assert "tpot_ms_mean" in capsys.readouterr().out
 
 
