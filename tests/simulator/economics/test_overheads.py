@@ -1,9 +1,15 @@
 """What is paid besides the GPUs, each line from its inputs."""
 
+from datetime import date
+
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hardware_profiles.errors import InputError
-from hardware_profiles.price_per_token import TokenPrice
+from hardware_profiles.price_book import token_price
+from hardware_profiles.price_per_token import Rates, TokenPrice
 from simulator.economics.api_spend import api_lines, api_spend
 from simulator.economics.cost_line import CostLine, total
 from simulator.economics.overheads import Overheads
@@ -45,8 +51,6 @@ def test_incidents_are_those_of_the_run_if_nobody_gives_a_number() -> None:
 
 
 def test_licences_are_per_gpu_and_egress_per_byte() -> None:
-    import numpy as np
-
     ours = Overheads.parse(
         {"like": "self-hosted", "licence_usd_per_gpu_year": 4500, "egress_usd_per_gb": 0.09}
     )
@@ -101,3 +105,34 @@ def test_a_line_is_never_negative() -> None:
 def test_bad_overheads_are_told_what_is_wrong(changes: dict[str, object], message: str) -> None:
     with pytest.raises(InputError, match=message):
         Overheads.parse({"like": "self-hosted", **changes})
+
+
+tokens = st.integers(1, 400_000)
+
+
+@given(
+    st.lists(st.tuples(tokens, tokens, st.floats(0, 1)), min_size=2, max_size=8),
+    st.floats(0.0, 1.0),
+    st.floats(0.1, 10.0),
+)
+def test_api_spend_is_additive_over_requests_and_linear_in_prices(
+    asked: list[tuple[int, int, float]], batch_share: float, factor: float
+) -> None:
+    price = token_price("openai", "gpt-5.6-sol", date(2026, 11, 22))
+    prompt, output, hit = (np.array(column, dtype=float) for column in zip(*asked, strict=True))
+    cached = np.floor(prompt * hit)
+    whole = api_spend(price, prompt, output, cached, batch_share).usd
+    each = [
+        float(api_spend(price, [p], [o], [c], batch_share).usd[0])
+        for p, o, c in zip(prompt, output, cached, strict=True)
+    ]
+    assert whole == pytest.approx(each)
+    assert (whole >= 0).all()
+
+    def dearer(rates: Rates) -> Rates:
+        return Rates(**{n: None if v is None else v * factor for n, v in dict(rates).items()})
+
+    tiers = tuple(t.model_copy(update={"rates": dearer(t.rates)}) for t in price.tiers)
+    scaled = price.model_copy(update={"rates": dearer(price.rates), "tiers": tiers})
+    found = api_spend(scaled, prompt, output, cached, batch_share).usd
+    assert found == pytest.approx(factor * whole)
