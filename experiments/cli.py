@@ -9,6 +9,7 @@ from rich.console import Console
 
 from experiments import calibrate_cli, compare_cli, study_cli, traffic_cli, validate_cli
 from experiments.cli_errors import in_one_line
+from hardware_profiles.errors import InputError
 
 # What is heavy (pandas, scipy, matplotlib) is imported by the command that needs it.
 
@@ -95,18 +96,52 @@ def demo(
 @in_one_line
 def catalogue(
     kind: Annotated[
-        str | None, typer.Argument(help="gpus, models, offers, links, nodes or traffic.")
+        str | None,
+        typer.Argument(help="A shelf such as gpus, models, offers; or add-model, or add-gpu."),
     ] = None,
-    name: Annotated[str | None, typer.Argument(help="One entry, to see it in full.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(help="One entry, to see it in full; for add-model the config.json."),
+    ] = None,
+    entry: Annotated[
+        str | None, typer.Option("--name", help="add-model: name of the new entry.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="add-model, add-gpu: file to write instead of the shelf.")
+    ] = None,
 ) -> None:
     """What can be simulated, and at what price; each number with its source and date."""
     from experiments.catalogue import SHELVES, print_entry, print_shelf
+    from experiments.catalogue_add import add_gpu, add_model
 
     console = _console()
-    if kind is None:
+    if kind == "add-gpu":
+        add_gpu(out, console)
+    elif kind == "add-model":
+        if name is None:
+            raise InputError("add-model: name the config.json of the model")
+        add_model(Path(name), entry, out, console)
+    elif kind is None:
         for shelf in [*SHELVES, "traffic"]:
             print_shelf(shelf, console)
     elif name is None:
         print_shelf(kind, console)
     else:
         print_entry(kind, name, console)
+
+
+@app.command()
+@in_one_line
+def fit(
+    model: Annotated[str, typer.Argument(help="Model, by name or Hugging Face id.")],
+    gpus: Annotated[
+        list[str] | None, typer.Option("--gpu", help="GPU; all of the catalogue if none is named.")
+    ] = None,
+    context: Annotated[
+        int, typer.Option(min=1, help="Length of a request, prompt and answer together [tokens].")
+    ] = 2048,
+) -> None:
+    """Where a model fits: GPU by split by precision, KV tokens, and requests at once."""
+    from experiments.fit_table import fit_command
+
+    fit_command(model, _console(), gpus or (), context)
