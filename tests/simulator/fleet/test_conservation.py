@@ -91,6 +91,17 @@ ENDPOINT = {
 }  # fmt: skip
 
 
+POOLS = [{"name": "a"}, {"name": "b", "replicas": 2}]
+SHAPES: list[dict[str, Any]] = [
+    {},
+    {},
+    {"pools": POOLS, "pool_choice": {"kind": "by_length", "up_to": [150]}},
+    {"pools": POOLS, "pool_choice": {"kind": "by_cost", "max_load": 3}},
+    {"pools": POOLS, "disaggregation": {"prefill": "a", "decode": "b", "link": "pcie4"}},
+    {"lora": {"slots": 1, "adapter_mb": 2, "load_gb_s": 0.1}},
+]
+
+
 @st.composite
 def fleets(draw: st.DrawFn) -> dict[str, Any]:
     chosen = {key: draw(st.sampled_from(values)) for key, values in EXAMPLES.items()}
@@ -111,6 +122,7 @@ def fleets(draw: st.DrawFn) -> dict[str, Any]:
     router["stale_s"] = draw(st.sampled_from((0, 0, 0.2)))
     fleet["router"] = router
     fleet["replicas"] = draw(st.integers(1, 3))
+    fleet |= draw(st.sampled_from(SHAPES))
     fleet["max_requeues"] = draw(st.sampled_from((0, 3)))
     fleet["seed"] = draw(st.integers(0, 5))
     fleet["horizon_s"] = draw(st.sampled_from((0.5, 3.0)))
@@ -175,7 +187,8 @@ def check(result: Result, trace: Trace) -> None:
     working = spans["state"].isin(["busy", "draining"])
     lasted = (spans["end_s"] - spans["start_s"])[working].sum()
     assert runs.duration_s.sum() <= lasted + 1e-6
-    assert (result.steps["kv_blocks"] < result.scenario.num_gpu_blocks()).all()
+    blocks = result.replicas.set_index("replica")["num_gpu_blocks"]
+    assert (result.steps["kv_blocks"] < blocks.reindex(result.steps["replica"]).to_numpy()).all()
     held = (result.replicas["stopped_s"] - result.replicas["requested_s"]).to_numpy()
     lines = bill(result).lines.set_index("line")["usd"]
     rent = lines[[name for name in lines.index if name.startswith("gpu_rent")]].sum()
