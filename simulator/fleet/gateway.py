@@ -191,17 +191,18 @@ class Gateway:
     def submit(self, attempt: Attempt) -> None:
         """The engine of the attempt's replica gets it."""
         self.enrol(attempt)
-        unit = attempt.unit
-        assert unit.engine is not None, "a replica that is not ready was chosen"
-        unit.engine.submit(attempt)
+        engine = attempt.unit.engine
+        assert engine is not None, "a replica that is not ready was chosen"
+        engine.submit(attempt)
 
     def enrol(self, attempt: Attempt) -> None:
         """From now on the attempt is under way."""
         unit = attempt.unit
+        number = unit.number
         attempt.call.attempts.append(attempt)
         unit.attempts[attempt] = None
-        self.loads[unit.number] += 1
-        self.tokens[unit.number] += attempt.prompt_tokens
+        self.loads[number] += 1
+        self.tokens[number] += attempt.prompt_tokens
 
     def ask_twice(self, call: Call) -> None:
         """The client asks a second replica for the same."""
@@ -229,10 +230,10 @@ class Gateway:
     def finished(self, attempt: Attempt, now_s: float) -> None:
         """The answer is complete."""
         self._over(attempt)
-        call, log = attempt.call, self.log
-        log.generated_tokens[call.row] = attempt.generated
-        log.preemptions[call.row] += attempt.preemptions
-        log.replica[call.row] = attempt.unit.number
+        call, log, row = attempt.call, self.log, attempt.index
+        log.generated_tokens[row] = attempt.generated
+        log.preemptions[row] += attempt.preemptions
+        log.replica[row] = attempt.unit.number
         self._view.finished(now_s)
         self.end(call, COMPLETED)
 

@@ -201,7 +201,7 @@ def check(result: Result, trace: Trace) -> None:
 
 
 @given(fleet=fleets(), trace=traces())
-@settings(max_examples=120)
+@settings(max_examples=80)
 def test_every_request_ends_once_and_every_second_has_a_state(
     fleet: dict[str, Any], trace: Trace
 ) -> None:
@@ -211,13 +211,13 @@ def test_every_request_ends_once_and_every_second_has_a_state(
 
 
 @given(fleet=fleets(), trace=traces())
-@settings(max_examples=15)
+@settings(max_examples=10)
 def test_the_same_seed_gives_the_same_tables(fleet: dict[str, Any], trace: Trace) -> None:
     assert run(fleet, trace).equals(run(fleet, trace))
 
 
 @given(fleet=fleets(), trace=traces(), router=st.sampled_from(ROUTERS))
-@settings(max_examples=15)
+@settings(max_examples=10)
 def test_another_router_changes_neither_traffic_nor_faults(
     fleet: dict[str, Any], trace: Trace, router: str
 ) -> None:

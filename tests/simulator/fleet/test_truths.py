@@ -15,7 +15,7 @@ SERVICE_S = 0.1
 def queue(router: str, seed: int, servers: int = 8, load: float = 0.9) -> Result:
     """An M/M/c-like fleet: one request at a time, its service the exponential time of its steps."""
     rng = np.random.default_rng(seed)
-    n = 6000
+    n = 4000
     arrival_s = np.cumsum(rng.exponential(SERVICE_S / (servers * load), n))
     steps = np.maximum(1, np.round(rng.exponential(100, n))).astype(int)
     return simulate(
