@@ -7,7 +7,7 @@ endpoint at its list price with no limits, the SLO, and the seeds.
 What was found (2026-11-22, 3 seeds). Without a way out four replicas keep the SLO for all, at 0.103
 USD per thousand good requests; three keep it for 86 %, two for 29 %. With it one replica is the
 cheapest way: it sends half of its requests out and costs 0.059, 43 % less than owning the peak; two
-cost 0.067 and send 23 % out, three 0.082 and 7 %. Buying all costs 0.068 and keeps the SLO for 96 %.
+cost 0.067 and send 23 % out, three 0.082 and 7 %. Buying all costs 0.068 and keeps it for 96 %.
 The endpoint's speed is an assumption, and its price is what makes the difference: see its entry.
 """
 
