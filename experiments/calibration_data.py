@@ -66,6 +66,8 @@ class Experiment:
     concurrency: int | None = None
     """Closed loop of so many clients, in place of a rate."""
     num_requests: int = 0
+    shortest: float = 1.0
+    """Lengths are spread evenly from this share of the longest to the longest."""
     client_side: bool = True
     """Times are a client's, with what the API server adds."""
     engine_version: str = ""
@@ -143,15 +145,16 @@ def _experiment(name: str, rows: Sequence[Row], path: Path) -> Experiment:
     listed = read_listed(path.parent / requests_file) if requests_file else None
     prompt_tokens = float(listed["input_tokens"].mean()) if listed is not None else 0.0
     nominal = re.search(r"range ratio (0?\.\d+|1)", notes)
-    shorter = (1 + float(nominal[1])) / 2 if nominal else 1.0  # lengths from that share to all
+    shortest = float(nominal[1]) if nominal else 1.0
+    mean = (1 + shortest) / 2
     return Experiment(
         name=name,
         model=model,
         gpu=gpu,
         engine=_engine(first, model),
         stages=_stages(rows, replayed=listed is not None or concurrency is not None),
-        prompt_tokens=shorter * (prompt_tokens or _prompt_tokens(first, model)),
-        output_tokens=round(shorter * float(first["output_len"])),
+        prompt_tokens=mean * (prompt_tokens or _prompt_tokens(first, model)),
+        output_tokens=round(mean * float(first["output_len"])),
         shared_prefix=int(_number(first, "shared_prefix_len") or 0),
         prefix_groups=_leading_int(first, "num_prefix_groups") or DEFAULT_PREFIX_GROUPS,
         distinct_prompts=0
@@ -160,6 +163,7 @@ def _experiment(name: str, rows: Sequence[Row], path: Path) -> Experiment:
         listed=listed,
         concurrency=int(concurrency) if concurrency else None,
         num_requests=int(_number(first, "num_requests") or 0),
+        shortest=shortest,
         client_side="queued_ts" not in notes,
         engine_version=version,
         is_complete=_text(first, "spec_complete") in (None, "yes"),

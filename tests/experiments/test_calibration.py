@@ -191,3 +191,20 @@ def test_what_is_written_can_be_read_back(tmp_path: Path) -> None:
 def test_own_priors_start_from_the_shelf() -> None:
     near = Calibration.choose("h100-sxm", "hopper").calibration
     assert own_priors(near)["layer_overhead_us"].typical == near.layer_overhead_us
+
+
+def test_clients_of_a_closed_loop_ask_as_soon_as_they_are_answered(tmp_path: Path) -> None:
+    path = tmp_path / "closed.csv"
+    row = ROW | {
+        "concurrency": 4, "request_rate_rps": float("nan"), "tpot_ms_mean": 7.0,
+        "output_len": 300, "notes": "client: range ratio 0.8",
+    }  # fmt: skip
+    pd.DataFrame([row]).to_csv(path, index=False)
+    [experiment] = experiments(path)
+    trace = trace_of(experiment, seed=0)
+    assert (trace.max_concurrency, len(trace)) == (4, 40)
+    assert 240 <= trace.output_tokens.min() < trace.output_tokens.max() <= 300
+    [seen] = observations(experiment)
+    assert seen.decode.decode_seqs == 4
+    assert not seen.is_complete
+    assert replay(experiment).steps["running"].max() <= 4
