@@ -20,11 +20,21 @@ _BITS_16 = ("bfloat16", "float16", "bf16", "fp16", "half")
 def load_hf_config(path: Path) -> dict[str, Any]:
     """Parse a ``config.json``, or say where it is not one.
 
+    A ``generation_config.json`` beside it is read too, under the key ``generation_config``.
+
     Raises
     ------
     InputError
         With the file, and for broken JSON the line.
     """
+    config = _load_object(path)
+    beside = path.with_name("generation_config.json")
+    if path.name == "config.json" and beside.exists():
+        config.setdefault("generation_config", _load_object(beside))
+    return config
+
+
+def _load_object(path: Path) -> dict[str, Any]:
     try:
         config = json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
@@ -69,6 +79,7 @@ def read_hf_config(config: Mapping[str, Any]) -> dict[str, Any]:
             text, "max_position_embeddings", "n_positions", "seq_length", "max_seq_len"
         ),
         "weights_precision": _precision(text),
+        "sorts_logits": _sorts_logits(config.get("generation_config")),
     }  # fmt: skip
     dense_width = _count(text, "intermediate_size", "ffn_hidden_size", "n_inner", default=0)
     return (
@@ -175,6 +186,14 @@ def _unlisted_layer_types(text: Mapping[str, Any], layers: int) -> list[str]:
     if text.get("attention_chunk_size"):  # Llama 4's default: every fourth layer is full
         return ["full_attention" if i % 4 == 3 else "chunked_attention" for i in range(layers)]
     return ["sliding_attention"]
+
+
+def _sorts_logits(generation: object) -> bool:
+    """Whether the server's default sampling cuts by top-p or top-k."""
+    if not isinstance(generation, Mapping):
+        return False
+    top_p, top_k = generation.get("top_p") or 1.0, generation.get("top_k") or 0
+    return float(top_p) < 1.0 or int(top_k) > 0
 
 
 def _precision(text: Mapping[str, Any]) -> str:

@@ -1,5 +1,6 @@
 """Hugging Face configs: the same model as on the shelf, or one clear line."""
 
+import json
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -141,6 +142,18 @@ def test_a_broken_file_says_where(tmp_path: Path, text: str, says: str) -> None:
     path.write_text(text)
     with pytest.raises(InputError, match=says):
         load_hf_config(path)
+
+
+@pytest.mark.parametrize(
+    ("sampling", "sorts"), [({"top_p": 0.9}, True), ({"top_k": 20}, True), ({"top_p": 1.0}, False)]
+)
+def test_the_default_sampling_is_read_from_beside_the_config(
+    tmp_path: Path, sampling: dict[str, float], sorts: bool
+) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(LLAMA))
+    assert not read_hf_config(load_hf_config(tmp_path / "config.json"))["sorts_logits"]
+    (tmp_path / "generation_config.json").write_text(json.dumps(sampling))
+    assert read_hf_config(load_hf_config(tmp_path / "config.json"))["sorts_logits"] is sorts
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
