@@ -117,73 +117,92 @@ def fit(
     """
     from scipy.optimize import least_squares
 
-    base = start or Calibration.ideal()
-    names, gpus = list(priors), sorted({o.gpu.name for o in observations})
-    family = {o.gpu.name: o.gpu.family for o in observations}
-    again_by_gpu = [rereads(family[gpu]) for gpu in gpus]
-    of_gpu = np.array([gpus.index(o.gpu.name) for o in observations])
-    spreads = np.array([[p.spread, p.gpu_spread] for p in priors.values()])
-    typical = np.log([p.typical for p in priors.values()])
-    ceiling = np.array([0.0 if p.is_share else np.inf for p in priors.values()])
-    weights = 1 / np.array([o.sigma for o in observations])
+    problem = _Problem(observations, start or Calibration.ideal(), priors)
+    start_at, upper = problem.start_and_bounds()
+    found = least_squares(problem.residuals, start_at, jac=problem.jacobian,
+                          bounds=(-np.inf, upper), x_scale="jac",
+                          xtol=1e-6, ftol=1e-6)  # fmt: skip
+    rows = [
+        {**dict(zip(problem.names, map(float, row), strict=True)),
+         "query_head_rereads": again, "expert_compile_s": EXPERT_COMPILE_S}
+        for row, again in zip(
+            np.exp(problem.coefficients(found.x)), [rereads(None), *problem.again], strict=True
+        )
+    ]  # fmt: skip
+    return Fit(rows[0], dict(zip(problem.gpus, rows[1:], strict=True)), problem.family)
 
-    def coefficients(x: Floats) -> Floats:
+
+class _Problem:
+    """Least squares of all GPUs together: common coefficients, and how each GPU leaves them.
+
+    A point holds logarithms: a row for what all share, then one for each GPU's own difference.
+    """
+
+    def __init__(
+        self,
+        observations: Sequence[Observation],
+        base: Calibration,
+        priors: Mapping[str, Prior],
+    ) -> None:
+        self.observations, self.base = observations, base
+        self.names, self.gpus = list(priors), sorted({o.gpu.name for o in observations})
+        self.family = {o.gpu.name: o.gpu.family for o in observations}
+        self.again = [rereads(self.family[gpu]) for gpu in self.gpus]
+        self.of_gpu = np.array([self.gpus.index(o.gpu.name) for o in observations])
+        self.spreads = np.array([[p.spread, p.gpu_spread] for p in priors.values()])
+        self.typical = np.log([p.typical for p in priors.values()])
+        self.ceiling = np.array([0.0 if p.is_share else np.inf for p in priors.values()])
+        self.weights = 1 / np.array([o.sigma for o in observations])
+
+    def start_and_bounds(self) -> tuple[Floats, Floats]:
+        """Where to begin, and what no coefficient may exceed."""
+        own = len(self.gpus) * len(self.names)
+        start = np.concatenate([self.typical, np.zeros(own)])
+        return start, np.concatenate([self.ceiling + LEAST, np.full(own, np.inf)])
+
+    def coefficients(self, x: Floats) -> Floats:
         """Logarithms, one row for all GPUs, then one for each."""
-        table = x.reshape(len(gpus) + 1, len(names))
-        logarithms: Floats = np.minimum(np.vstack([table[:1], table[0] + table[1:]]), ceiling)
-        return logarithms
+        table = x.reshape(len(self.gpus) + 1, len(self.names))
+        logs: Floats = np.minimum(np.vstack([table[:1], table[0] + table[1:]]), self.ceiling)
+        return logs
 
-    def logs(table: Floats) -> Floats:
-        """Logarithm of predicted over measured, for coefficients of each GPU."""
-        calibrations = [
-            _calibration(base, names, row).model_copy(update={"query_head_rereads": again})
-            for row, again in zip(table[1:], again_by_gpu, strict=True)
-        ]
-        return np.log(
-            [
-                o.predicted_s(calibrations[g]) / o.seconds_per_token
-                for o, g in zip(observations, of_gpu, strict=True)
-            ]
-        )
+    def residuals(self, x: Floats) -> Floats:
+        """Weighted errors of the observations, then distances from the priors."""
+        table = x.reshape(len(self.gpus) + 1, len(self.names))
+        common = (table[0] - self.typical) / self.spreads[:, 0]
+        own = (table[1:] / self.spreads[:, 1]).ravel()
+        return np.concatenate([self._errors(self.coefficients(x)), common, own])
 
-    def robust(residuals: Floats) -> Floats:
-        """Pseudo-Huber: beyond two sigmas a residual counts less and less."""
-        scale = 2.0
-        tamed: Floats = scale * np.sqrt(2 * (np.sqrt(1 + (residuals / scale) ** 2) - 1))
-        return np.sign(residuals) * tamed
-
-    def residuals(x: Floats) -> Floats:
-        table = x.reshape(len(gpus) + 1, len(names))
-        prior = np.concatenate(
-            [(table[0] - typical) / spreads[:, 0], (table[1:] / spreads[:, 1]).ravel()]
-        )
-        return np.concatenate([robust(weights * logs(coefficients(x))), prior])
-
-    def jacobian(x: Floats) -> Floats:
+    def jacobian(self, x: Floats) -> Floats:
         """By differences in the common coefficients: a GPU's own act like them, on its rows."""
-        here, step = coefficients(x), 1e-4
-        now = robust(weights * logs(here))
-        slopes = np.empty((len(now), len(names)))
-        for k in range(len(names)):
+        here, step = self.coefficients(x), 1e-4
+        now = self._errors(here)
+        slopes = np.empty((len(now), len(self.names)))
+        for k in range(len(self.names)):
             moved = here.copy()
             moved[:, k] -= step  # downwards: a share cannot exceed 1
-            slopes[:, k] = (now - robust(weights * logs(moved))) / step
-        own = [np.where((of_gpu == g)[:, None], slopes, 0.0) for g in range(len(gpus))]
-        steepness = np.concatenate([1 / spreads[:, 0], np.tile(1 / spreads[:, 1], len(gpus))])
+            slopes[:, k] = (now - self._errors(moved)) / step
+        gpus = range(len(self.gpus))
+        own = [np.where((self.of_gpu == g)[:, None], slopes, 0.0) for g in gpus]
+        common, single = self.spreads.T
+        steepness = np.concatenate([1 / common, np.tile(1 / single, len(self.gpus))])
         return np.vstack([np.hstack([slopes, *own]), np.diag(steepness)])
 
-    x0 = np.concatenate([typical, np.zeros(len(gpus) * len(names))])
-    upper = np.concatenate([ceiling + LEAST, np.full(len(gpus) * len(names), np.inf)])
-    found = least_squares(residuals, x0, jac=jacobian, bounds=(-np.inf, upper), x_scale="jac",
-                          xtol=1e-6, ftol=1e-6)  # fmt: skip
-    table = np.exp(coefficients(found.x))
-    rows = [dict(zip(names, map(float, row), strict=True)) for row in table]
-    all_again = [rereads(None), *again_by_gpu]
-    rows = [
-        row | {"query_head_rereads": again, "expert_compile_s": EXPERT_COMPILE_S}
-        for row, again in zip(rows, all_again, strict=True)
-    ]
-    return Fit(rows[0], dict(zip(gpus, rows[1:], strict=True)), family)
+    def _errors(self, table: Floats) -> Floats:
+        """Weighted logarithms of predicted over measured; pseudo-Huber beyond two sigmas."""
+        calibrations = [
+            _calibration(self.base, self.names, row).model_copy(
+                update={"query_head_rereads": again}
+            )
+            for row, again in zip(table[1:], self.again, strict=True)
+        ]
+        ratios = [
+            o.predicted_s(calibrations[g]) / o.seconds_per_token
+            for o, g in zip(self.observations, self.of_gpu, strict=True)
+        ]
+        residuals, scale = self.weights * np.log(ratios), 2.0
+        tamed: Floats = scale * np.sqrt(2 * (np.sqrt(1 + (residuals / scale) ** 2) - 1))
+        return np.sign(residuals) * tamed
 
 
 def _calibration(base: Calibration, names: Sequence[str], logs: Floats) -> Calibration:
