@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -156,4 +157,13 @@ def save(figure: Figure, folder: Path, stem: str) -> list[Path]:
             path = folder / f"{stem}.{kind}"
             figure.savefig(path, metadata=tags)
             paths.append(path)
+    _number_ids(folder / f"{stem}.svg")
     return paths
+
+
+def _number_ids(path: Path) -> None:
+    """Name the definitions of an SVG in order: some of matplotlib's names are memory addresses."""
+    text = path.read_text(encoding="utf-8")
+    for number, name in enumerate(dict.fromkeys(re.findall(r'id="([a-zA-Z][0-9a-f]{10})"', text))):
+        text = text.replace(name, f"def{number}")
+    path.write_text(text, encoding="utf-8")

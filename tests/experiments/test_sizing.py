@@ -26,7 +26,7 @@ SIZING: dict[str, Any] = {
     "name": "small",
     "base": "chat-8b",
     "set": {"traffic": {"like": "bursty-consumer", "num_requests": 120}, "horizon_s": 300},
-    "targets": {"ttft.p90": 0.4, "tpot.p95": 0.05},
+    "targets": {"ttft.p90": 1.0, "tpot.p95": 0.1},
     "options": {"gpu": ["l4", "l40s"], "engine.quantization": ["fp8"]},
     "levels": ["traffic", "mean", "peak"],
     "most_replicas": MOST,
@@ -198,7 +198,7 @@ def test_the_command_prints_a_table_a_level_and_the_cheapest(tmp_path: Path) -> 
     out = tmp_path / "out"
     result = CliRunner().invoke(app, ["size", str(path), "--out", str(out), "--jobs", "1"])
     assert result.exit_code == 0, result.output
-    for said in ("Promised: TTFT p90 ≤ 400 ms", "the traffic as it comes", "its peak, held", "N+1"):
+    for said in ("Promised: TTFT p90 ≤ 1000 ms", "the traffic as it comes", "its peak, held", "N+1"):
         assert said in result.output
     assert "Cheapest, headroom and reserve included" in result.output
     files = {item.name for item in out.iterdir()}
@@ -218,7 +218,7 @@ def test_the_command_tells_a_mistake_in_one_line(tmp_path: Path) -> None:
 def test_the_picture_says_what_is_promised_and_how_often_it_was_tried(tmp_path: Path) -> None:
     figure = sizing_figure(size(sizing(levels=["mean", "peak"]), tmp_path))
     words = figure.texts[-1].get_text().replace("\n", " ")
-    assert "Promised: TTFT p90 ≤ 400 ms" in words
+    assert "Promised: TTFT p90 ≤ 1000 ms" in words
     assert "2 to 4 replications" in words
     shown = [axes for axes in figure.axes if axes.get_visible()]
     assert [axes.get_xlabel() for axes in shown] == ["US dollars an hour"] * 2

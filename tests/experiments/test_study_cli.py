@@ -121,7 +121,7 @@ def test_a_picture_has_units_intervals_and_the_number_of_replications(tmp_path: 
     figure = study_figure(found)
     (axes,) = [axes for axes in figure.axes if axes.get_visible()]
     assert axes.get_title(loc="left") == "TTFT p99"
-    assert axes.get_ylabel() == "ms"
+    assert axes.get_ylabel() in ("ms", "s")  # whichever suits the numbers
     assert axes.get_xlabel() == "max_num_seqs, log scale"
     assert len(axes.containers) == 2
     (words,) = [text.get_text() for text in figure.texts if "replications" in text.get_text()]
