@@ -45,6 +45,7 @@ class Replica:
     ) -> None:
         self.clock = clock
         self.scheduler = scheduler
+        self._add = scheduler.add
         self.stopwatch = stopwatch
         self.log = log
         self._loads = loads
@@ -63,8 +64,15 @@ class Replica:
 
     def submit(self, request: Request) -> None:
         """A request arrives now: it is seen when the next step is composed."""
-        self.scheduler.add(request)
-        self._take_notice()
+        self._add(request)
+        if self._idle:
+            self._idle = False
+            self._wake_at(self.clock.now)
+        else:  # as in `_take_notice`, without the way there: there are many requests
+            step = bisect_left(self._starts, self.clock.now, self._earliest)
+            if step < self._cut:
+                self._cut = step
+                self._wake_at(self._starts[step])
 
     def abort(self, request: Request) -> None:
         """Nobody waits for the request any more: it leaves when the next step is composed."""

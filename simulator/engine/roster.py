@@ -63,7 +63,7 @@ class Roster:
         if cached:
             self.cache.hold(request, hit)
         self.pool.take(blocks)
-        before = max(cached, request.received)
+        before = cached if cached >= request.received else request.received
         computed = request.computed = before + tokens
         if request.path:
             self.cache.register(request, computed)

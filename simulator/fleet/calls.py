@@ -8,28 +8,23 @@ from typing import TYPE_CHECKING
 from simulator.engine.request import Path, Request
 
 if TYPE_CHECKING:
+    from simulator.fleet.hold import Hold
     from simulator.fleet.unit import Unit
 
 
 class Call:
     """What a policy may look at; how long the answer will be is not here."""
 
-    __slots__ = (
-        "arrival_s",
-        "attempts",
-        "away",
-        "client",
-        "ended",
-        "held_in",
-        "losses",
-        "path",
-        "priority",
-        "prompt_tokens",
-        "row",
-        "session",
-        "tenant",
-        "tries",
-    )
+    # Defaults stand with the class: most calls never change them, and making one is cheap.
+    client = -1
+    """Which kind of client sends it, -1 for one that waits for ever."""
+    away = 0
+    """1 while an endpoint is at it, -1 once that has given the first token, else 0."""
+    held_in: Hold | None = None
+    """Queue in which it waits at the gateway."""
+    tries = 0
+    losses = 0
+    ended = False
 
     def __init__(
         self,
@@ -51,16 +46,8 @@ class Call:
         """Conversation it is a turn of, -1 for none."""
         self.path = path
         """Named prefix of the prompt, in blocks that other prompts share."""
-        self.client = -1
         self.attempts: list[Attempt] = []
         """Those under way on replicas."""
-        self.away = 0
-        """1 while an endpoint is at it, -1 once that has given the first token, else 0."""
-        self.held_in: object = None
-        """Queue in which it waits at the gateway."""
-        self.tries = 0
-        self.losses = 0
-        self.ended = False
 
     def __repr__(self) -> str:
         return f"Call({self.row}, {self.prompt_tokens} in)"
@@ -69,7 +56,14 @@ class Call:
 class Attempt(Request):
     """A request at one replica."""
 
-    __slots__ = ("adapter", "call", "first_s", "handed", "leg", "over", "unit")
+    __slots__ = ("__dict__", "call", "first_s", "over", "unit")
+
+    adapter = ""
+    """Adapter that it uses, where tenants have adapters."""
+    handed = True
+    """Whether the engine has it, or has had it."""
+    leg = "whole"
+    """``prefill`` and ``decode`` where two replicas share the work."""
 
     def __init__(
         self, call: Call, unit: Unit, now_s: float, output_tokens: int, path: Path
@@ -80,9 +74,3 @@ class Attempt(Request):
         self.over = False
         """Nobody waits for it any more: it has finished, been given up, or been lost."""
         self.first_s = nan
-        self.adapter = ""
-        """Adapter that it uses, where tenants have adapters."""
-        self.handed = True
-        """Whether the engine has it, or has had it."""
-        self.leg = "whole"
-        """``prefill`` and ``decode`` where two replicas share the work."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from math import nan
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from simulator.fleet.calls import Attempt, Call
 from simulator.fleet.endpoints import EndpointTarget
 from simulator.fleet.patience import Clients
 from simulator.fleet.unit import Unit, UnitLog
-from simulator.fleet.view import View
+from simulator.fleet.view import WINDOW, View
 from simulator.physics.sharding import weight_bytes
 from simulator.record.recorder import COMPLETED, FAILED, REJECTED, RequestLog
 
@@ -69,7 +70,7 @@ class Gateway:
         self.sending: OpenLoop | None = None
         self.striking: list[Striking] = []
         self.scaling: list[Scaling] = []
-        self.admitted: NDArray[np.bool_] = np.ones(len(trace), dtype=bool)
+        self.admitted: list[bool] = [True] * len(trace)
         """Rows that the engines' longest context allows."""
         self.may_slow = any(fault.kind == "slow_gpu" for fault in scenario.faults)
         self.arrived = 0
@@ -83,7 +84,9 @@ class Gateway:
         self._sessions: list[int] = [] if trace.session is None else trace.session.tolist()
         self._paths = paths
         self._block_size = scenario.engine.block_size
-        self._view = View(self)
+        self._ends: deque[float] = deque(maxlen=WINDOW)
+        """When the last requests ended, which tells the pace."""
+        self._view = View(self, self._ends)
         self._gate = scenario.admission.start() if scenario.admission else None
         self._deadline_s = getattr(scenario.admission, "ttft_s", None)
         self._overflow = scenario.overflow
@@ -234,7 +237,7 @@ class Gateway:
         log.generated_tokens[row] = attempt.generated
         log.preemptions[row] += attempt.preemptions
         log.replica[row] = attempt.unit.number
-        self._view.finished(now_s)
+        self._ends.append(now_s)
         self.end(call, COMPLETED)
 
     def _over(self, attempt: Attempt) -> None:
@@ -255,7 +258,7 @@ class Gateway:
         for attempt in list(call.attempts):
             self._abort(attempt)
         if call.held_in is not None:
-            call.held_in.discard(call)  # type: ignore[attr-defined]
+            call.held_in.discard(call)
             call.held_in = None
         if call in self._given_up:
             self._given_up.pop(call)()

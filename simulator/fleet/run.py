@@ -56,9 +56,10 @@ def run_fleet(
     gateway = kind(clock, scenario, trace, log, paths, 1 if step_by_step else None)
     gateway.pools = [Pool(name, plan, gateway) for name, plan in scenario.plans().items()]
     limit = max(pool.config.max_model_len for pool in gateway.pools)
-    gateway.admitted = trace.prompt_tokens + trace.output_tokens <= limit
+    admitted = trace.prompt_tokens + trace.output_tokens <= limit
+    gateway.admitted = admitted.tolist()
     blocks = min(pool.blocks for pool in gateway.pools)
-    check_size(trace, gateway.admitted, blocks - 1, config.block_size)
+    check_size(trace, admitted, blocks - 1, config.block_size)
     _begin(gateway)
     loop = ClosedLoop if trace.closed_loop else OpenLoop
     gateway.sending = loop(trace, gateway, progress)

@@ -18,13 +18,9 @@ WINDOW = 64
 class View:
     """Answers to `simulator.fleet.admission.FleetView`, from what the gateway can observe."""
 
-    def __init__(self, gateway: Gateway) -> None:
+    def __init__(self, gateway: Gateway, ends: deque[float]) -> None:
         self._gateway = gateway
-        self._ends: deque[float] = deque(maxlen=WINDOW)
-
-    def finished(self, now_s: float) -> None:
-        """A replica has finished a request."""
-        self._ends.append(now_s)
+        self._ends = ends
 
     def now_s(self) -> float:
         """The present. [s]"""
