@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from experiments.figures_style import SERIES, caption, plain_numbers, save, style
 from experiments.labels import axis_title, scale, shown, title
@@ -123,14 +123,23 @@ def _finish(axes: Axes, metric: str, unit: str, picture: Picture, places: dict[A
         axes.set_xlabel(f"{axis_title(picture.x)}, log scale")
         axes.xaxis.set_minor_formatter(NullFormatter())
     if named or (picture.log_x and len(places) <= 9):
-        axes.set_xticks(list(places.values()), [f"{value}" for value in places])
+        axes.set_xticks(
+            list(places.values()),
+            [f"{value:,}" if not isinstance(value, str) else value for value in places],
+        )
     if metric in picture.log_y:
         axes.set_yscale("log")
         axes.set_ylabel(f"{unit or 'number'}, log scale")
+        low, high = axes.get_ylim()
+        axes.yaxis.set_major_locator(
+            LogLocator(subs=(1.0, 2.0, 5.0) if high < 100 * low else (1.0,))
+        )
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
         axes.yaxis.set_minor_formatter(NullFormatter())
     else:
         plain_numbers(axes)
+        if not named and not picture.log_x:
+            axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
         axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
 
 
@@ -155,7 +164,7 @@ def _caption(run: StudyRun, summary: pd.DataFrame, picture: Picture) -> str:
         how = "One run a point: no interval can be given."
     drawn = (picture.x, picture.by)
     beside = [path for axis in study.axes if not set(drawn) & set(axis) for path in axis]
-    told = f" {study.varied}" if study.varied else ""
+    told = f" Varied: {study.varied}" if study.varied else ""
     if beside:
         told += f" Points of all {', '.join(map(axis_title, beside))} are shown."
     if len(run.failed):

@@ -39,6 +39,8 @@ SHORTER = {
     "energy.wh_per_request": "energy of a request",
 }
 """Metrics whose name alone would not tell a reader what is meant."""
+VAGUE = ("tokens", "kind", "mean", "cv", "like", "name")
+"""Last words of a path that do not say what is meant."""
 PER_REQUEST = ("bill.usd_per_request", "bill.usd_per_good_request")
 LONGEST = 48
 
@@ -96,14 +98,19 @@ def scale(name: str, largest: float) -> Scale:
 
 
 def axis_title(path: str) -> str:
-    """Last word of a path: what a vLLM user calls it.
+    """Last word of a path, what a vLLM user calls it; with the word before if it is vague.
 
     >>> axis_title("engine.max_num_seqs"), axis_title("traffic.arrivals.rate_per_s")
     ('max_num_seqs', 'arrival rate [requests/s]')
+    >>> axis_title("traffic.prompt_tokens.tokens")
+    'prompt_tokens'
     """
     if path.endswith("arrivals.rate_per_s"):
         return "arrival rate [requests/s]"
-    return path.rpartition(".")[2]
+    *way, last = path.split(".")
+    if way and last in VAGUE:
+        return way[-1] if last in way[-1] else f"{way[-1]} {last}"
+    return last
 
 
 def shown(value: Any) -> Any:

@@ -11,11 +11,13 @@ from rich.table import Table
 from rich.text import Text
 
 from experiments.labels import axis_title, scale, shown, title
+from experiments.study import Study
 from experiments.sweep import StudyRun
 
 __all__ = ["give_or_take", "tell_study"]
 
 MOST_ROWS = 40
+MOST_METRICS = 6
 
 
 def tell_study(run: StudyRun, folder: Path, console: Console) -> None:
@@ -52,6 +54,13 @@ def give_or_take(mean: float, low: float, high: float, factor: float = 1.0) -> s
     return f"{mean * factor:,.{places}f} ± {half:,.{places}f}"
 
 
+def _told_metrics(study: Study) -> tuple[str, ...]:
+    """Metrics for which there is room: those of the picture, or the first; all are in the files."""
+    if len(study.metrics) <= MOST_METRICS:
+        return study.metrics
+    return study.picture.y if study.picture is not None else study.metrics[:MOST_METRICS]
+
+
 def _points(run: StudyRun, summary: pd.DataFrame) -> Table:
     study = run.study
     replications = sorted(set(summary["n"]))
@@ -60,8 +69,9 @@ def _points(run: StudyRun, summary: pd.DataFrame) -> Table:
     table = Table(title=Text(told), title_justify="left", header_style="bold")
     for path in study.paths:
         table.add_column(Text(axis_title(path)))
+    metrics = _told_metrics(study)
     scales = {}
-    for metric in study.metrics:
+    for metric in metrics:
         largest = summary.loc[summary["metric"] == metric, "mean"].abs().max()
         scales[metric] = scale(metric, float(largest))
         unit = f" [{scales[metric].unit}]" if scales[metric].unit else ""
@@ -72,7 +82,7 @@ def _points(run: StudyRun, summary: pd.DataFrame) -> Table:
             break
         values = [
             give_or_take(row["mean"], row["low"], row["high"], scales[row["metric"]].factor)
-            for row in rows.to_dict("records")
+            for row in rows.set_index("metric", drop=False).loc[list(metrics)].to_dict("records")
         ]
         table.add_row(*(Text(str(rows[path].iloc[0])) for path in study.paths), *values)
     return table
@@ -85,6 +95,7 @@ def _differences(run: StudyRun) -> Table:
     table = Table(title=Text(told), title_justify="left", header_style="bold")
     for name in (*map(axis_title, run.study.paths), "metric", "baseline", "verdict"):
         table.add_column(Text(name), justify="right" if name == "baseline" else "left")
+    found = found[found["metric"].isin(_told_metrics(run.study))]
     for row in found.head(MOST_ROWS).to_dict("records"):
         unit = f" [{row['unit']}]" if row["unit"] else ""
         at = [Text(str(row[name])) for name in run.study.paths]
