@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from pydantic import Field, field_validator
 
+from experiments.grid import LAID_BY
 from hardware_profiles.errors import InputError, did_you_mean
 from hardware_profiles.profile import Text, load_yaml
 from hardware_profiles.value import Value
@@ -61,7 +62,7 @@ class Experiment(Value):
     def scenario(self, changes: Mapping[str, Any] | None = None) -> Scenario:
         """The base, with `set` and further changes laid over it."""
         # A copy, because laying a change below another changes that one.
-        return Scenario.from_file(self.base, deepcopy({**self.set, **(changes or {})}))
+        return Scenario.from_file(self.base, deepcopy({**self.set, **(changes or {})}), LAID_BY)
 
 
 def _find(base: str, folder: Path) -> Path:

@@ -19,7 +19,7 @@ from hardware_profiles.gpu import GPU
 from hardware_profiles.offer import Mode
 from simulator.scenario import Scenario
 
-__all__ = ["Axes", "Axis", "Point", "make_point", "points", "resolve"]
+__all__ = ["LAID_BY", "Axes", "Axis", "Point", "make_point", "points", "resolve"]
 
 Axis = dict[str, tuple[Any, ...]]
 """Values by dotted path of the scenario; several paths move together, value by value."""
@@ -39,6 +39,8 @@ def _crossed(axes: Any) -> Any:
 Axes = Annotated[tuple[Axis, ...], BeforeValidator(_crossed)]
 """Axes are crossed, the last moves fastest; a mapping is so many axes of one path each."""
 
+LAID_BY = "set"
+"""What lays a value over the base: a key of the question's file, and an option of its command."""
 MOST_POINTS = 20_000
 """More is taken for a slip of the pen."""
 
@@ -92,13 +94,13 @@ def resolve(
     InputError
         If the base is wrong, or a value of an axis is wrong wherever it is used.
     """
-    Scenario.from_file(base, deepcopy(dict(changes)))
+    Scenario.from_file(base, deepcopy(dict(changes)), LAID_BY)
     found = [make_point(base, changes, values, modes) for values in points(axes)]
     for axis in axes:
         good = {_key(p.values, axis) for p in found if p.scenario is not None}
         for point in found:
             if _key(point.values, axis) not in good:
-                told = _without_place(point.error, base)
+                told = _without_place(point.error, base, axis)
                 raise InputError(f"axes: {_told(point.values, axis)}: {told}")
     return found
 
@@ -111,7 +113,7 @@ def make_point(
     try:
         if "gpu" in values and "offer" not in laid:
             laid["offer"] = cheapest(GPU.parse(values["gpu"]), modes).name
-        return Point(values, Scenario.from_file(base, laid))
+        return Point(values, Scenario.from_file(base, laid, LAID_BY))
     except InputError as error:
         return Point(values, None, str(error))
 
@@ -153,7 +155,8 @@ def _told(values: Mapping[str, Any], axis: Axis) -> str:
     return ", ".join(f"{path} = {shown(values[path])}" for path in axis)
 
 
-def _without_place(message: str, base: Path) -> str:
-    """The message without the file of the base, where the mistake is not."""
+def _without_place(message: str, base: Path, axis: Axis) -> str:
+    """The message without the place of the mistake, where that is known to be the axis."""
     place, _, rest = message.partition(": ")
-    return rest if rest and place.startswith(str(base)) else message
+    laid = any(place.endswith(f"{LAID_BY} {path}") for path in axis)
+    return rest if rest and (laid or place.startswith(str(base))) else message

@@ -13,7 +13,11 @@ _SHOWN = 60
 
 
 def explain(
-    error: ValidationError, data: object = None, model: type[BaseModel] | None = None
+    error: ValidationError,
+    data: object = None,
+    model: type[BaseModel] | None = None,
+    laid_over: Sequence[str] = (),
+    laid_by: str = "--set",
 ) -> InputError:
     """One-line `InputError` for the first thing that is wrong, with a count of the others.
 
@@ -22,6 +26,8 @@ def explain(
     error : what pydantic raised.
     data : what was being read; if it came from `load_yaml`, file and line are given.
     model : the class being read, so that a misspelt key can be told its nearest neighbour.
+    laid_over : dotted paths whose values were laid over `data`, and stand on no line of its file.
+    laid_by : what to call their place instead.
     """
     details = error.errors(include_url=False)
     # A misspelt key is often a missing one too; the misspelling says more.
@@ -29,8 +35,21 @@ def explain(
     place, key = _locate(data, first["loc"], missing=first["type"] == "missing")
     message = _message(dict(first), key, model)
     more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""
+    if laid := [path for path in laid_over if _meet(path, key)]:
+        # Where several could be at fault, all are named; one mistake below a path is that path's.
+        near = [path for path in laid if key.startswith(path)] or laid
+        place = f"{laid_by} {', '.join(near)}: "
+        if not key:
+            place = f"{getattr(data, 'path', '')} with {place}"
+        key = "" if key == near[0] else key
     shown_key = f"{key}: " if key and first["type"] != "extra_forbidden" else ""
     return InputError(f"{place}{shown_key}{message}{more}")
+
+
+def _meet(path: str, key: str) -> bool:
+    """Whether one dotted path leads to the other, or to something below it; all are below none."""
+    one, other = f"{path}.", f"{key}."
+    return not key or one.startswith(other) or other.startswith(one)
 
 
 def _locate(data: object, loc: Sequence[int | str], missing: bool) -> tuple[str, str]:

@@ -195,7 +195,12 @@ class Scenario(Value):
         )
 
     @classmethod
-    def from_file(cls, path: Path | str, overrides: Mapping[str, object] | None = None) -> Self:
+    def from_file(
+        cls,
+        path: Path | str,
+        overrides: Mapping[str, object] | None = None,
+        overrides_name: str = "--set",
+    ) -> Self:
         """Read a scenario from YAML, with some values changed.
 
         Parameters
@@ -204,6 +209,7 @@ class Scenario(Value):
             current one.
         overrides : by dotted path, such as ``{"engine.max_num_seqs": 64}``. A key below a name
             (``gpu.bandwidth_gb_s``) changes a copy of the shelf entry of that name.
+        overrides_name : where they were given, which an error about one of them names.
 
         Raises
         ------
@@ -215,12 +221,14 @@ class Scenario(Value):
         _anchor(data, path.parent)
         for dotted, value in (overrides or {}).items():
             on_command_line = dotted == "traffic.path" and isinstance(value, str)
-            _set(data, dotted, str(Path(str(value)).resolve()) if on_command_line else value)
+            value = str(Path(str(value)).resolve()) if on_command_line else value
+            _set(data, dotted, value, overrides_name)
         data.setdefault("name", path.stem)
         try:
             return cls.model_validate(data)
         except ValidationError as error:
-            raise explain(error, data, cls) from None
+            laid_over = tuple(overrides or {})
+            raise explain(error, data, cls, laid_over, overrides_name) from None
 
     def trace(self) -> Trace:
         """The requests of this scenario: the same seed gives the same, whatever serves them."""
@@ -257,7 +265,7 @@ def _offers() -> tuple[Offer, ...]:
     return tuple(Offer.named(name) for name in Offer.names())
 
 
-def _set(data: dict[str, Any], dotted: str, value: object) -> None:
+def _set(data: dict[str, Any], dotted: str, value: object, name: str) -> None:
     """Change the value at a dotted path; a name on the way becomes a changed copy of its entry."""
     *way, last = dotted.split(".")
     for i, key in enumerate(way):
@@ -269,7 +277,7 @@ def _set(data: dict[str, Any], dotted: str, value: object) -> None:
             below = data[key] = {}
         if not isinstance(below, dict):
             raise InputError(
-                f"--set {dotted}: {'.'.join(way[: i + 1])} is {below!r}, which has no keys"
+                f"{name} {dotted}: {'.'.join(way[: i + 1])} is {below!r}, which has no keys"
             )
         data = below
     data[last] = value

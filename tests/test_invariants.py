@@ -21,7 +21,7 @@ ENGINES = st.fixed_dictionaries(
         "async_scheduling": st.booleans(),
         "enable_prefix_caching": st.booleans(),
         "max_num_seqs": st.sampled_from((1, 4, 64)),
-        "max_num_batched_tokens": st.sampled_from((50, 512, 8192)),
+        "max_num_batched_tokens": st.sampled_from((64, 512, 8192)),
         "num_gpu_blocks_override": st.sampled_from((60, 90, 5000)),
         "scheduling_policy": st.sampled_from(("fcfs", "priority")),
     }

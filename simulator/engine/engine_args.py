@@ -111,15 +111,24 @@ class EngineArgs(Value):
 
     @model_validator(mode="after")
     def _check(self) -> EngineArgs:
-        self.check_chunks()
+        self.check_budget()
         return self
 
-    def check_chunks(self) -> None:
-        """Refuse an engine in which a long prompt would wait for ever, as vLLM does."""
+    def check_budget(self, where: str = "") -> None:
+        """Refuse what vLLM's ``SchedulerConfig`` refuses of the budget of a step.
+
+        A long prompt that may not be cut would wait for ever; and of more sequences than tokens
+        some would get none.
+        """
         budget, length = self.max_num_batched_tokens, self.max_model_len
+        if budget and self.max_num_seqs and budget < self.max_num_seqs:
+            raise InputError(
+                f"{where}max_num_batched_tokens ({budget}) must be at least max_num_seqs "
+                f"({self.max_num_seqs}), or some sequences would get no token in a step"
+            )
         if not self.enable_chunked_prefill and budget and length and budget < length:
             raise InputError(
-                f"engine: without chunked prefill max_num_batched_tokens ({budget}) must be at "
+                f"{where}without chunked prefill max_num_batched_tokens ({budget}) must be at "
                 f"least max_model_len ({length}), or long prompts would wait for ever"
             )
 
@@ -146,7 +155,7 @@ class EngineArgs(Value):
         }
         missing = {key: value for key, value in chosen.items() if getattr(self, key) is None}
         made = self.model_copy(update=missing)
-        made.check_chunks()
+        made.check_budget("engine: ")
         return made
 
     def layout(self, llm: LLM) -> Layout:

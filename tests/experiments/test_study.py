@@ -104,7 +104,7 @@ def test_a_combination_that_cannot_be_is_a_point_that_fails(tmp_path: Path) -> N
         ({"axes": {"replicas": []}}, "replicas: expected values, found none"),
         ({"axes": {"replicas": 3}}, "replicas: expected a list of values, found 3"),
         ({"axes": {"replicas": [1, 1]}}, "replicas = 1 is given twice"),
-        ({"axes": {"replicas": [0]}}, "replicas = 0: replicas: .*found 0"),
+        ({"axes": {"replicas": [0]}}, "axes: replicas = 0: .*found 0"),
         ({"axes": {"replicas": [-1, 2]}}, "replicas = -1: "),
         ({"axes": {"replicas": [float("nan")]}}, "replicas = nan: "),
         ({"axes": {"replicas": [10**30]}}, "replicas = 10{30}: "),

@@ -106,3 +106,31 @@ def test_a_model_that_does_not_fit_says_what_would(tmp_path: Path) -> None:
 def test_a_path_through_a_number_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"--set seed\.x: seed is 3, which has no keys"):
         from_text(tmp_path, TEXT + "seed: 3\n", **{"seed.x": 1})
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"replicas": -1}, r"^--set replicas: .*found -1$"),
+        ({"gpu": "h100-smx"}, r"^--set gpu: no GPU is called 'h100-smx'; did you mean"),
+        ({"gpu.bandwidth_gb_s": -4}, r"^--set gpu\.bandwidth_gb_s: .*found -4"),
+        ({"engine.max_num_seq": 4}, r"^--set engine\.max_num_seq: there is no key"),
+        ({"router.kind": "fastest"}, r"^--set router\.kind: router: 'fastest' is not a kind"),
+        (
+            {"seed": 2, "engine.max_num_seqs": 600, "engine.max_num_batched_tokens": 500},
+            r"^--set engine\.max_num_seqs, engine\.max_num_batched_tokens: engine: ",
+        ),
+        ({"offer": "aws-l4-on-demand"}, r"s\.yaml with --set offer: offer: aws-l4-on-demand is a"),
+    ],
+)
+def test_what_is_wrong_with_a_setting_names_the_setting_and_no_line_of_the_file(
+    tmp_path: Path, changes: dict[str, object], says: str
+) -> None:
+    with pytest.raises(InputError, match=says) as told:
+        from_text(tmp_path, TEXT + "seed: 3\n", **changes)
+    assert "s.yaml:" not in str(told.value)
+
+
+def test_what_is_wrong_in_the_file_names_its_line_whatever_else_is_set(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"s\.yaml:5: seed: "):
+        from_text(tmp_path, TEXT + "seed: -3\n", replicas=2)

@@ -57,10 +57,11 @@ def oracle_scenarios(draw: st.DrawFn, most: int = 20) -> dict[str, Any]:
     least = -(-longest // block_size) + 1
     chunked = draw(st.sampled_from((True, True, True, False)))
     version = draw(st.sampled_from(("vllm-0.15.1", "vllm-0.32.0")))
+    budget = draw(st.sampled_from((3, 8, 17, 64, 512))) if chunked else 16384
     engine: dict[str, Any] = {
         "block_size": block_size,
-        "max_num_seqs": draw(st.sampled_from((1, 2, 4, 8, 64))),
-        "max_num_batched_tokens": draw(st.sampled_from((3, 8, 17, 64, 512))) if chunked else 16384,
+        "max_num_seqs": min(budget, draw(st.sampled_from((1, 2, 4, 8, 64)))),
+        "max_num_batched_tokens": budget,
         "num_gpu_blocks": least + draw(st.sampled_from((0, 1, 3, 10, least, 5 * least))),
         "max_model_len": 16384,
         "enable_chunked_prefill": chunked,

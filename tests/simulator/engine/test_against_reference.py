@@ -105,6 +105,7 @@ CORNERS = {
         block_size=1,
         num_gpu_blocks=111,
         scheduling_policy="priority",
+        max_num_seqs=3,
         max_num_batched_tokens=3,
     ),
     "who preempts itself ends the pass for those after it": scenario_of(

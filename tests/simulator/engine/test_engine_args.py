@@ -126,6 +126,29 @@ def test_an_error_in_a_vllm_config_names_that_file(tmp_path: Path, config: str, 
         engine_from(tmp_path, config)
 
 
+@pytest.mark.parametrize(
+    ("given", "gpu", "refused"),
+    [
+        ({"max_num_batched_tokens": 256, "max_num_seqs": 257}, "h100-sxm", True),
+        ({"max_num_batched_tokens": 256, "max_num_seqs": 256}, "h100-sxm", False),
+        ({"max_num_seqs": 2049}, "l4", True),  # of 2,048 tokens, the default on this GPU
+        ({"max_num_seqs": 2049}, "h100-sxm", False),
+        ({"max_num_batched_tokens": 64}, "h100-sxm", False),  # sequences not given: 64 too
+    ],
+)
+def test_a_step_of_fewer_tokens_than_sequences_is_refused_as_vllm_does(
+    given: dict[str, int], gpu: str, refused: bool
+) -> None:
+    scenario = {"traffic": "steady-chat", "model": "llama-3.1-8b", "gpu": gpu, "engine": given}
+    if not refused:
+        engine = Scenario.parse(scenario).engine
+        assert engine.max_num_seqs is not None
+        assert engine.max_num_seqs <= (engine.max_num_batched_tokens or 0)
+        return
+    with pytest.raises(InputError, match=r"must be at least max_num_seqs \(\d+\)"):
+        Scenario.parse(scenario)
+
+
 def test_without_chunking_a_budget_below_the_longest_request_is_refused() -> None:
     engine = {"enable_chunked_prefill": False, "max_num_batched_tokens": 300}
     with pytest.raises(InputError, match="max_model_len"):
