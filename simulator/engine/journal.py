@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 
 import numpy as np
+from numpy.typing import NDArray
 
 
 class Journal:
@@ -38,3 +39,19 @@ class Journal:
         stays[:, 2] = np.minimum(stays[:, 2], step - 1)
         self.chunks = array("q", chunks[chunks[:, 1] < step].tobytes())
         self.stays = array("q", stays.tobytes())
+
+    def oldest_step(self) -> int | None:
+        """First step that any row is about; None without rows."""
+        chunks = np.array(self.chunks, dtype=np.int64).reshape(-1, len(self.CHUNK))[:, 1]
+        stays = np.array(self.stays, dtype=np.int64).reshape(-1, len(self.STAY))[:, 1]
+        return min([int(steps.min()) for steps in (chunks, stays) if len(steps)], default=None)
+
+    def forget(self, told: NDArray[np.int64]) -> None:
+        """Strike off the rows of these requests."""
+        self.chunks = _without(self.chunks, len(self.CHUNK), told)
+        self.stays = _without(self.stays, len(self.STAY), told)
+
+
+def _without(rows: array[int], width: int, told: NDArray[np.int64]) -> array[int]:
+    table = np.array(rows, dtype=np.int64).reshape(-1, width)
+    return array("q", table[~np.isin(table[:, 0], told)].tobytes())

@@ -79,6 +79,11 @@ class Replica:
         self._aborted.append(request)
         self._take_notice()
 
+    @property
+    def leaving(self) -> list[Request]:
+        """Requests that nobody waits for, which are still here until a step is composed."""
+        return self._aborted
+
     def has_come_back(self, request: Request) -> bool:
         """Whether the first token has come back of a request for which none is on record yet."""
         flight = self._flight

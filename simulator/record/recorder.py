@@ -66,6 +66,31 @@ class RequestLog:
         return {name: np.frombuffer(column, column.typecode) for name, column in vars(self).items()}
 
 
+_BLANK = {name: (column.typecode, column[0]) for name, column in vars(RequestLog(1)).items()}
+"""Type and first value of each column."""
+
+
+class WindowLog(RequestLog):
+    """The same columns by row, of those requests only that are to come soon or are not told yet."""
+
+    def __init__(self) -> None:
+        super().__init__(0)
+        for name in _BLANK:
+            setattr(self, name, {})
+
+    def open(self, rows: range) -> None:
+        """These requests may arrive from now on."""
+        for name, (_, blank) in _BLANK.items():
+            getattr(self, name).update(dict.fromkeys(rows, blank))
+
+    def take(self, rows: Sequence[int]) -> RequestLog:
+        """These rows as a log of their own, in this order; they are forgotten here."""
+        taken = RequestLog(0)
+        for name, (typecode, _) in _BLANK.items():
+            setattr(taken, name, array(typecode, map(getattr(self, name).pop, rows)))
+        return taken
+
+
 class ReplicaLog:
     """What one replica did: a row for each run of equal steps, and its scheduler's journal."""
 
@@ -148,6 +173,10 @@ class ReplicaLog:
             return 0
         row = dict(zip(STEP_COLUMNS, self._steps[-len(STEP_COLUMNS) :], strict=True))
         return int(row["first_step"] + row["num_steps"])
+
+    def forget_runs(self, runs: int) -> None:
+        """Strike off the first so many rows of steps."""
+        del self._steps[: runs * len(STEP_COLUMNS)]
 
     def admitted(self, requests: Sequence[Request], now_s: float) -> None:
         """Requests were taken from the queue for the first time."""
