@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -233,6 +233,10 @@ class Scenario(Value):
     def trace(self) -> Trace:
         """The requests of this scenario: the same seed gives the same, whatever serves them."""
         return self.traffic.sample(stream(self.seed, "traffic"), self.horizon_s)
+
+    def pieces(self) -> Iterator[Trace]:
+        """The same requests in pieces on one clock, where the traffic can come so."""
+        return self.traffic.pieces(stream(self.seed, "traffic"), self.horizon_s)
 
     @property
     def gpus_per_replica(self) -> int:

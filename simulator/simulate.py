@@ -7,22 +7,18 @@ from importlib.metadata import PackageNotFoundError, version
 import numpy as np
 
 from simulator.clock import Clock
-from simulator.engine.replica import Replica
-from simulator.engine.speculative import make_scheduler
-from simulator.engine.stopwatch import Stopwatch
-from simulator.fleet.cluster import Cluster, Progress
-from simulator.fleet.router import LoadRouter
+from simulator.fleet.cluster import Progress
+from simulator.fleet.plain import Plain
 from simulator.fleet.run import run_fleet
 from simulator.fleet.size import check_size
-from simulator.record.recorder import ReplicaLog, RequestLog
+from simulator.record.recorder import RequestLog
 from simulator.record.result import Result
 from simulator.record.write_up import write_up
-from simulator.rng import stream
-from simulator.scenario import Scenario, step_time_of
+from simulator.scenario import Scenario
 from workloads.prompts import shared_paths
 from workloads.trace import Trace
 
-__all__ = ["simulate"]
+__all__ = ["simulate", "version_here"]
 
 
 def simulate(
@@ -54,42 +50,28 @@ def simulate(
     """
     trace = scenario.trace() if trace is None else trace
     if not scenario.is_plain() or trace.client is not None or trace.closed_loop:
-        return run_fleet(scenario, trace, _version(), progress, step_by_step=step_by_step)
-    num_gpu_blocks = scenario.num_gpu_blocks()
-    config = scenario.engine.scheduler_config(num_gpu_blocks)
-    step_time = step_time_of(scenario)
+        return run_fleet(scenario, trace, version_here(), progress, step_by_step=step_by_step)
+    clock, requests = Clock(), RequestLog(len(trace))
+    plain = Plain.of(scenario, clock, requests, 1 if step_by_step else None)
+    config = plain.config
     admitted = trace.prompt_tokens + trace.output_tokens <= config.max_model_len
-    check_size(trace, admitted, num_gpu_blocks - 1, config.block_size)
+    check_size(trace, admitted, plain.num_gpu_blocks - 1, config.block_size)
     paths = shared_paths(trace, config.block_size) if config.enable_prefix_caching else []
-
-    clock = Clock()
-    requests = RequestLog(len(trace))
-    loads = [0] * scenario.replicas
-    logs = [ReplicaLog(number, requests) for number in range(scenario.replicas)]
-    longest = 1 if step_by_step else None
-    replicas = [
-        Replica(
-            clock,
-            make_scheduler(config, log.journal, stream(scenario.seed, f"drafts {log.number}")),
-            Stopwatch(step_time, longest),
-            log,
-            loads,
-        )
-        for log in logs
-    ]
-    assert isinstance(scenario.router, LoadRouter)
-    cluster = Cluster(clock, replicas, loads, scenario.router, stream(scenario.seed, "router"))
     for index in np.flatnonzero(~admitted).tolist():
         requests.rejected(index, float(trace.arrival_s[index]))
-    clock.process(cluster.serve(trace, admitted, paths, progress))
+    clock.process(plain.cluster.serve(trace, admitted, paths, progress))
     clock.run()
     if progress is not None:
         progress(1.0)
     end_s = max(clock.now, scenario.horizon_s or 0.0)
-    return write_up(scenario, _version(), trace, requests, logs, num_gpu_blocks, end_s, step_time)
+    return write_up(
+        scenario, version_here(), trace, requests, plain.logs, plain.num_gpu_blocks, end_s,
+        plain.step_time,
+    )  # fmt: skip
 
 
-def _version() -> str:
+def version_here() -> str:
+    """Version of servecast that runs."""
     try:
         return version("servecast")
     except PackageNotFoundError:

@@ -24,15 +24,23 @@ class Clients:
         self._gateway = gateway
         self._kinds = trace.clients
         self._seed = seed
-        rng = stream(seed, "patience")
-        client = [-1] * len(trace) if trace.client is None else trace.client.tolist()
-        self._client: list[int] = client
-        self._patience = [None if kind < 0 else self._kinds[kind].patience(rng) for kind in client]
+        self._rng = stream(seed, "patience")
+        self._client: dict[int, int] = {}
+        self._patience: dict[int, float | None] = {}
+        if trace.client is not None:
+            self.expect(range(len(trace)), trace.client.tolist())
+
+    def expect(self, rows: range, client: list[int]) -> None:
+        """Draw how long the users of these rows wait, who are of these kinds."""
+        self._client.update(zip(rows, client, strict=True))
+        kinds, rng = self._kinds, self._rng
+        drawn = (None if kind < 0 else kinds[kind].patience(rng) for kind in client)
+        self._patience.update(zip(rows, drawn, strict=True))
 
     def came(self, call: Call) -> None:
         """A user has asked."""
-        call.client = self._client[call.row]
-        patience = self._patience[call.row]
+        call.client = self._client.pop(call.row)
+        patience = self._patience.pop(call.row)
         if patience is not None:
             gateway = self._gateway
             gateway.at(gateway.clock.now + patience, lambda: gateway.end(call, CANCELLED))

@@ -7,6 +7,7 @@ from math import nan
 from typing import TYPE_CHECKING, Any
 
 from simulator.clock import Clock
+from simulator.engine.request import Path
 from simulator.fleet import striking
 from simulator.fleet.adapters import WithAdapters
 from simulator.fleet.disaggregate import Disaggregated
@@ -48,19 +49,13 @@ def run_fleet(
     log = RequestLog(len(trace))
     config = scenario.engine
     paths = shared_paths(trace, config.block_size) if config.enable_prefix_caching else []
-    kind = Gateway
-    if scenario.disaggregation is not None:
-        kind = Disaggregated
-    elif scenario.lora is not None:
-        kind = WithAdapters
-    gateway = kind(clock, scenario, trace, log, paths, 1 if step_by_step else None)
-    gateway.pools = [Pool(name, plan, gateway) for name, plan in scenario.plans().items()]
+    gateway = gateway_of(scenario, trace, clock, log, paths, 1 if step_by_step else None)
     limit = max(pool.config.max_model_len for pool in gateway.pools)
     admitted = trace.prompt_tokens + trace.output_tokens <= limit
     gateway.admitted = admitted.tolist()
     blocks = min(pool.blocks for pool in gateway.pools)
     check_size(trace, admitted, blocks - 1, config.block_size)
-    _begin(gateway)
+    begin(gateway)
     loop = ClosedLoop if trace.closed_loop else OpenLoop
     gateway.sending = loop(trace, gateway, progress)
     if len(trace):
@@ -73,7 +68,26 @@ def run_fleet(
     return _written_up(gateway, trace, version)
 
 
-def _begin(gateway: Gateway) -> None:
+def gateway_of(
+    scenario: Scenario,
+    trace: Trace,
+    clock: Clock,
+    log: RequestLog,
+    paths: list[Path],
+    longest_run: int | None,
+) -> Gateway:
+    """The gateway that the scenario asks for, with its pools, and no replicas yet."""
+    kind = Gateway
+    if scenario.disaggregation is not None:
+        kind = Disaggregated
+    elif scenario.lora is not None:
+        kind = WithAdapters
+    gateway = kind(clock, scenario, trace, log, paths, longest_run)
+    gateway.pools = [Pool(name, plan, gateway) for name, plan in scenario.plans().items()]
+    return gateway
+
+
+def begin(gateway: Gateway) -> None:
     """Those who are there from the beginning, and those who will do something."""
     gateway.striking = striking.set_up(gateway)
     for pool in gateway.pools:
@@ -85,28 +99,39 @@ def _begin(gateway: Gateway) -> None:
         operation.start(gateway.pools[0])
 
 
-def _written_up(gateway: Gateway, trace: Trace, version: str) -> Result:
-    end_s = gateway.clock.now
+def close(gateway: Gateway) -> None:
+    """The run is over: engines halt, and what is held is held no longer."""
     for unit in gateway.units:
         if unit.engine is not None:
             engine, unit.engine = unit.engine, None
             engine.halt()
         if unit.state != STOPPED:
-            unit.stopped_s = end_s
+            unit.stopped_s = gateway.clock.now
+
+
+def replica_columns(gateway: Gateway) -> dict[str, Any]:
+    """Columns of the table `replicas`, all but their numbers."""
+    units = gateway.units
+    return {
+        "gpus": [unit.pool.plan.gpus_per_replica for unit in units],
+        "requested_s": [unit.requested_s for unit in units],
+        "ready_s": [unit.ready_s for unit in units],
+        "stopped_s": [unit.stopped_s for unit in units],
+        "num_gpu_blocks": [unit.pool.blocks for unit in units],
+        "pool": [unit.pool.name for unit in units],
+    }
+
+
+def _written_up(gateway: Gateway, trace: Trace, version: str) -> Result:
+    end_s = gateway.clock.now
+    close(gateway)
     units = gateway.units
     spans = [[span for span in unit.spans if span[0] != STOPPED] for unit in units]
     scenario = gateway.scenario
     main = gateway.pools[0]
     events = [dict(zip(names("events"), row, strict=True)) for row in gateway.events]
     lives = Lives(
-        replicas={
-            "gpus": [unit.pool.plan.gpus_per_replica for unit in units],
-            "requested_s": [unit.requested_s for unit in units],
-            "ready_s": [unit.ready_s for unit in units],
-            "stopped_s": [unit.stopped_s for unit in units],
-            "num_gpu_blocks": [unit.pool.blocks for unit in units],
-            "pool": [unit.pool.name for unit in units],
-        },
+        replicas=replica_columns(gateway),
         spans=spans,
         arrival_s=gateway.sent_s(),
         events=_columns("events", events),

@@ -27,6 +27,7 @@ __all__ = [
     "outcomes",
     "prefix_hit_rate",
     "queue",
+    "sending_s",
     "throughput",
     "tpot",
     "ttft",
@@ -68,7 +69,7 @@ def itl(result: Result) -> Distribution:
     np.subtract.at(sequences, passed_over(done), 1)
     longer = token_gaps(done, runs)["gap_s"].to_numpy()
     weights = np.concatenate([sequences, np.ones(len(longer), np.int64)])
-    return describe(np.concatenate([step_s, longer]) + _sending_s(result), weights)
+    return describe(np.concatenate([step_s, longer]) + sending_s(result), weights)
 
 
 def gaps(result: Result) -> pd.DataFrame:
@@ -146,7 +147,7 @@ def _completed(result: Result) -> Bools:
     return completed
 
 
-def _sending_s(result: Result) -> float:
+def sending_s(result: Result) -> float:
     """What the API server adds to each token on its way to the client. [s]"""
     scenario = result.scenario
     return step_time_of(scenario).client_overhead[1] if scenario.client_overhead else 0.0

@@ -17,7 +17,7 @@ from simulator.record.usage import kv_blocks
 if TYPE_CHECKING:
     from simulator.record.result import Result
 
-__all__ = ["round_bin_s", "timeline"]
+__all__ = ["from_totals", "queues", "round_bin_s", "timeline", "totals"]
 
 Floats = NDArray[np.float64]
 MOST_BINS = 360
@@ -46,13 +46,22 @@ def timeline(result: Result, bin_s: float | None = None, by_replica: bool = Fals
         return empty("timeline")
     edges = np.append(np.arange(bins) * float(bin_s), result.horizon_s)
     replicas = result.replicas["replica"].to_list()
-    wanted = [FLEET, *replicas] if by_replica else [FLEET]
-    first, last = kv_blocks(result)
-    steps = result.steps.assign(held=first, held_last=last, watts=run_watts(result))
-    parts = {replica: _totals(result, steps, replica, edges) for replica in replicas}
+    parts = _by_replica(result, edges)
+    wanted = {FLEET: list(parts.values())}
+    if by_replica:
+        wanted |= {replica: [parts[replica]] for replica in replicas}
     return pd.concat(
-        [_rows(result, replica, edges, parts) for replica in wanted], ignore_index=True
+        [
+            from_totals(_added(chosen, edges) | queues(result, edges, replica), edges, replica)
+            for replica, chosen in wanted.items()
+        ],
+        ignore_index=True,
     )
+
+
+def totals(result: Result, edges: Floats) -> dict[str, Floats]:
+    """What the fleet did in each bin: integrals over time, and tokens; they may be added up."""
+    return _added(list(_by_replica(result, edges).values()), edges)
 
 
 def round_bin_s(horizon_s: float) -> float:
@@ -67,8 +76,17 @@ def round_bin_s(horizon_s: float) -> float:
     return float(np.ceil(horizon_s / MOST_BINS / 3600)) * 3600
 
 
+def _by_replica(result: Result, edges: Floats) -> dict[int, dict[str, Floats]]:
+    first, last = kv_blocks(result)
+    steps = result.steps.assign(held=first, held_last=last, watts=run_watts(result))
+    return {
+        replica: _totals(result, steps, replica, edges)
+        for replica in result.replicas["replica"].to_list()
+    }
+
+
 def _totals(result: Result, steps: pd.DataFrame, replica: int, edges: Floats) -> dict[str, Floats]:
-    """What one replica did in each bin: integrals over time, and tokens."""
+    """What one replica did in each bin."""
     runs = Runs.of(steps[steps["replica"] == replica])
     life = result.replicas[result.replicas["replica"] == replica].iloc[0]
     spans = result.intervals[result.intervals["replica"] == replica]
@@ -84,6 +102,11 @@ def _totals(result: Result, steps: pd.DataFrame, replica: int, edges: Floats) ->
     }
 
 
+def _added(parts: list[dict[str, Floats]], edges: Floats) -> dict[str, Floats]:
+    none = np.zeros(len(edges) - 1)
+    return {key: none + sum(part[key] for part in parts) for key in TOTALS}
+
+
 def _energy_j(result: Result, pool: str, runs: Runs, spans: pd.DataFrame, edges: Floats) -> Floats:
     """Energy of one GPU of a replica in each bin. [J]"""
     plans = result.scenario.plans()
@@ -97,20 +120,15 @@ def _energy_j(result: Result, pool: str, runs: Runs, spans: pd.DataFrame, edges:
     )
 
 
-def _rows(
-    result: Result, replica: int, edges: Floats, parts: dict[int, dict[str, Floats]]
-) -> pd.DataFrame:
-    chosen = list(parts.values()) if replica == FLEET else [parts[replica]]
-    none = np.zeros(len(edges) - 1)
-    total = {key: none + sum(part[key] for part in chosen) for key in TOTALS}
-    waiting, running = _queues(result, replica, edges)
+def from_totals(total: dict[str, Floats], edges: Floats, replica: int = FLEET) -> pd.DataFrame:
+    """Rows of the table: what is in the bins as means over them."""
     width = np.diff(edges)
     columns: dict[str, ArrayLike] = {
         "replica": np.full(len(width), replica),
         "start_s": edges[:-1],
         "end_s": edges[1:],
-        "running": running / width,
-        "waiting": waiting / width,
+        "running": total["running_s"] / width,
+        "waiting": total["waiting_s"] / width,
         "kv_use": _share(total["kv_s"], total["blocks_s"]),
         "prefill_tokens_per_s": total["prefill"] / width,
         "decode_tokens_per_s": total["decode"] / width,
@@ -120,7 +138,7 @@ def _rows(
     return frame("timeline", columns)
 
 
-def _queues(result: Result, replica: int, edges: Floats) -> tuple[Floats, Floats]:
+def queues(result: Result, edges: Floats, replica: int = FLEET) -> dict[str, Floats]:
     """Request-seconds spent waiting and running in each bin, from the requests themselves."""
     requests = result.requests[result.requests["outcome"] != "rejected"]
     if replica != FLEET:
@@ -130,7 +148,7 @@ def _queues(result: Result, replica: int, edges: Floats) -> tuple[Floats, Floats
     admitted = requests["scheduled_s"].fillna(left)
     waits = np.column_stack([requests["arrival_s"], admitted])
     runs = np.column_stack([admitted, left])
-    return overlap(edges, waits), overlap(edges, runs)
+    return {"waiting_s": overlap(edges, waits), "running_s": overlap(edges, runs)}
 
 
 def _share(part: Floats, whole: Floats) -> Floats:

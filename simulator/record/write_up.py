@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from simulator.step_time_model import StepTime
     from workloads.trace import Trace
 
+__all__ = ["Lives", "intervals_of", "request_table", "write_up"]
+
 BUSY, IDLE = STATES.index("busy"), STATES.index("idle")
 
 
@@ -73,12 +75,12 @@ def write_up(
         scenario=scenario,
         version=version,
         horizon_s=end_s,
-        requests=_request_table(trace, arrival_s, requests, chunks, client),
+        requests=request_table(trace, arrival_s, requests, chunks, client),
         steps=steps,
         chunks=chunks,
         decodes=decodes,
         replicas=fleet,
-        intervals=_intervals(steps, spans, fleet["stopped_s"].to_numpy()),
+        intervals=intervals_of(steps, spans, fleet["stopped_s"].to_numpy()),
         events=empty("events") if lives is None else frame("events", lives.events),
         calls=empty("calls") if lives is None else frame("calls", lives.calls),
     )
@@ -88,7 +90,7 @@ def _together(table: str, parts: list[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True) if parts else empty(table)
 
 
-def _request_table(
+def request_table(
     trace: Trace,
     arrival_s: NDArray[np.float64],
     log: RequestLog,
@@ -127,7 +129,7 @@ def _request_table(
     return table[names("requests")]
 
 
-def _intervals(
+def intervals_of(
     steps: pd.DataFrame, spans: list[list[tuple[str, float]]], stopped_s: NDArray[np.float64]
 ) -> pd.DataFrame:
     """Ready time cut into busy, where steps follow each other without a gap, and idle.
