@@ -136,7 +136,8 @@ def _replay(found: Fit, experiments: Sequence[Experiment], seeds: int) -> pd.Dat
 
     def chosen(experiment: Experiment) -> Calibration:
         gpu: GPU = experiment.gpu
-        return Calibration.ideal().model_copy(update=found.of(gpu.name, gpu.family))
+        own = found.of(gpu.name, gpu.family) | {"api_overhead_ms": 0.0}
+        return Calibration.ideal().model_copy(update=own)
 
     return validate(experiments, seeds, chosen)
 
@@ -189,8 +190,10 @@ def _points(found: Fit, seen: Sequence[Observation]) -> pd.DataFrame:
     """Error of the fit at each observation."""
     ideal, rows = Calibration.ideal(), list[dict[str, object]]()
     for o in seen:
+        if o.arrivals_per_s:
+            continue
         own = ideal.model_copy(update=found.by_gpu[o.gpu.name])
-        error = o.predicted_s(own) / o.seconds_per_token - 1
+        error = o.predicted_s(own) / o.measured_s - 1
         rows.append({"gpu": o.gpu.name, "is_complete": o.is_complete, "error": error})
     return pd.DataFrame(rows)
 
@@ -218,11 +221,13 @@ def errors_of(
         if not len(mine):
             continue
         by_experiment = mine.groupby("experiment_id")["ape_pct"].mean()
-        signed = 100 * (mine["predicted"] / mine["measured"] - 1)
+        # Of models the fit has not seen, if there are any: so will most models be.
+        unseen = without_model[without_model["metric"] == metric] if len(without_model) else mine
+        ratios = np.log(unseen["predicted"] / unseen["measured"])
         found[metric] = CalibrationError(
             mean_ape_pct=_rounded(by_experiment.mean()),
             median_ape_pct=_rounded(by_experiment.median()),
-            spread_pct=_rounded(float(np.sqrt((signed**2).mean()))),
+            spread_pct=_rounded(100 * np.expm1(np.sqrt((ratios**2).mean()))),
             leave_one_model_out_pct=_mean_ape(without_model, metric),
             leave_one_gpu_out_pct=_mean_ape(without_gpu, metric),
         )

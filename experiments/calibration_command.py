@@ -59,10 +59,12 @@ def calibrate_command(
     for path in files:
         if _is_measured_table(path):
             found, reasons = read_measured(path)
-            experiments += found
-            left_out |= reasons
+            experiments += [e for e in found if not e.caveats]
+            left_out |= reasons | {e.name: "; ".join(e.caveats) for e in found if e.caveats}
         else:
             experiments.append(own_experiment(path, model, gpu, engine or {}))
+    if not experiments:
+        raise InputError(f"nothing to fit: {'; '.join(sorted(set(left_out.values())))}")
     names = {e.gpu.name for e in experiments}
     is_own = len(experiments) < SHELF_NEEDS_RUNS
     priors = PRIORS

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,10 @@ class Experiment:
     engine_version: str = ""
     is_complete: bool = True
     """The file knows every setting that matters."""
+    replicas: int = 1
+    """Data-parallel ranks: schedulers and caches of their own behind one address."""
+    caveats: tuple[str, ...] = ()
+    """What of the server the replay does not have: nothing to learn from, but to be seen."""
 
 
 def read_measured(path: Path) -> tuple[list[Experiment], dict[str, str]]:
@@ -134,13 +139,7 @@ def _read_rows(path: Path) -> pd.DataFrame:
 def _experiment(name: str, rows: Sequence[Row], path: Path) -> Experiment:
     first = rows[0]
     model, gpu = find_model(str(first["model"])), find_gpu(str(first["gpu"]))
-    if (_number(first, "dp") or 1) > 1:
-        raise InputError("several data-parallel replicas in one experiment are not replayed")
     notes, version = _text(first, "notes") or "", _text(first, "engine_version") or ""
-    if (engine_name := _text(first, "engine") or "vllm") != "vllm":
-        raise InputError(f"ran on {engine_name}, not on vllm")
-    if V0_ENGINE.search(version):
-        raise InputError(f"ran on vllm {version}, whose engine was another")
     requests_file, concurrency = _text(first, "requests_file"), _number(first, "concurrency")
     listed = read_listed(path.parent / requests_file) if requests_file else None
     prompt_tokens = float(listed["input_tokens"].mean()) if listed is not None else 0.0
@@ -167,7 +166,25 @@ def _experiment(name: str, rows: Sequence[Row], path: Path) -> Experiment:
         client_side="queued_ts" not in notes,
         engine_version=version,
         is_complete=_text(first, "spec_complete") in (None, "yes"),
+        replicas=int(_number(first, "dp") or 1),
+        caveats=_caveats(first, version),
     )
+
+
+def _caveats(row: Row, version: str) -> tuple[str, ...]:
+    """Why a replay as one vLLM server of today is not the server of the row."""
+    found = []
+    if (engine := _text(row, "engine") or "vllm").lower() != "vllm":
+        found.append(f"ran on {engine}, replayed as vllm")
+    elif V0_ENGINE.search(version):
+        found.append(f"ran on vllm {version}, whose engine was another")
+    parts = [int(_number(row, column) or 1) for column in ("tp", "pp", "dp")]
+    gpus = _number(row, "num_gpus")
+    if gpus is not None and gpus != prod(parts):
+        found.append(f"{gpus:g} GPUs, of which tp x pp x dp explains {prod(parts)}")
+    if parts[2] > 1:
+        found.append(f"{parts[2]} data-parallel ranks, replayed as replicas")
+    return tuple(found)
 
 
 def _prompt_tokens(row: Row, model: LLM) -> float:
@@ -210,6 +227,7 @@ def _engine(row: Row, model: LLM) -> dict[str, Any]:
     engine: dict[str, Any] = {
         "tensor_parallel_size": int(_number(row, "tp") or 1),
         "pipeline_parallel_size": int(_number(row, "pp") or 1),
+        "data_parallel_size": int(_number(row, "dp") or 1),
         "enable_expert_parallel": (_number(row, "ep") or 1) > 1 and model.num_experts > 0,
         "quantization": find_precision(_text(row, "weights_precision"), model),
         "kv_cache_dtype": _kv_cache_dtype(row),

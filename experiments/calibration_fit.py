@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from experiments.calibration_observation import Observation
 from hardware_profiles.calibration import Calibration
 
-__all__ = ["PRIORS", "Coefficients", "Fit", "Prior", "fit", "rereads"]
+__all__ = ["PRIORS", "Coefficients", "Fit", "Prior", "fit"]
 
 Coefficients = dict[str, float]
 Floats = NDArray[np.float64]
@@ -41,7 +41,7 @@ PRIORS: Mapping[str, Prior] = {
     "four_bit_efficiency": Prior(0.7, 0.3, 0.3, True),
     "link_efficiency": Prior(0.7, 0.3, 0.2, True),
     "direct_link_efficiency": Prior(0.3, 0.5, 0.4, True),
-    "host_link_efficiency": Prior(0.32, 0.2, 0.2, True),
+    "host_link_efficiency": Prior(0.32, 0.4, 0.2, True),
     "unoverlapped_share": Prior(0.2, 0.5, 0.3, True),
     "token_diversity": Prior(0.7, 0.4, 0.1, True),
     "step_overhead_us": Prior(300.0, 0.5, 0.3),
@@ -50,21 +50,21 @@ PRIORS: Mapping[str, Prior] = {
     "quantized_layer_overhead_us": Prior(8.0, 0.5, 0.3),
     "collective_overhead_us": Prior(4.0, 0.6, 0.5),
     "relay_overhead_us": Prior(20.0, 0.3, 0.3),
-    "host_overhead_us": Prior(30.0, 0.3, 0.3),
+    "host_overhead_us": Prior(30.0, 0.5, 0.3),
     "sequence_overhead_us": Prior(3.0, 0.7, 0.5),
     "sort_bytes": Prior(650.0, 0.3, 0.4),
+    "query_head_rereads": Prior(0.3, 1.0, 1.0, True),
+    "api_overhead_ms": Prior(8.0, 0.4, 0.4),
 }
 """Sources: 80-95 % of the bandwidth and 60-75 % of the peak are what tuned kernels reach in vendor
-benchmarks; 20 µs is NCCL's latency for a small message; kernel launches of 2-5 µs, some ten a
-layer. Wide where nothing is known."""
+benchmarks; 20 µs is NCCL's latency for a small message, more through the host, which also brings a
+PCIe link to a third of its bandwidth; kernel launches of 2-5 µs, some ten a layer; HTTP and a
+tokeniser some milliseconds. Wide where nothing is known."""
 
-REREADS_BY_FAMILY: Mapping[str, float] = {"hopper": 0.0, "ampere": 0.8, "ada": 0.1}
-OTHER_REREADS = 0.1
-"""``query_head_rereads``, which a time per token cannot tell from other costs of a sequence.
-
-Hopper's attention kernel packs grouped queries, older ones do not; how often the cache is then
-really read again depends on the L2 cache. Read off how measured TTFT grows with the batch, beyond
-what steps explain: 0.8 on an A100 (40 MB of L2), 0.1 on an L40S (96 MB)."""
+PACKS_GROUPED_QUERIES = frozenset({"hopper"})
+"""Families whose attention kernel (FlashAttention-3) reads the cache once for all query heads of a
+group, in steps with prompts too: `query_head_rereads` is 0 there by construction. FlashAttention-2
+packs them only where every sequence decodes."""
 
 LEAST = 1e-6
 
@@ -85,11 +85,10 @@ class Fit(NamedTuple):
         """Geometric mean of a family's GPUs, drawn to the generic ones as if that were one more."""
         kin = [c for name, c in self.by_gpu.items() if self.families[name] == family]
         mean = {
-            name: float(np.exp(np.mean([np.log(c[name]) for c in (*kin, self.generic)])))
+            name: float(np.exp(np.mean(np.log([c[name] or LEAST for c in (*kin, self.generic)]))))
             for name in self.generic
-            if name != "query_head_rereads"
         }
-        return mean | {"query_head_rereads": rereads(family)}
+        return mean | _packed(family)
 
 
 EXPERT_COMPILE_S = 1.0
@@ -97,9 +96,9 @@ EXPERT_COMPILE_S = 1.0
 second" in the measured runs, which is too coarse for a fit. [s]"""
 
 
-def rereads(family: str | None) -> float:
-    """Coefficient ``query_head_rereads`` of a GPU family, or of any other (None)."""
-    return REREADS_BY_FAMILY.get(family or "", OTHER_REREADS)
+def _packed(family: str) -> Coefficients:
+    """What is known of a family's kernels, whatever the data say."""
+    return {"query_head_rereads": 0.0} if family in PACKS_GROUPED_QUERIES else {}
 
 
 def fit(
@@ -123,12 +122,13 @@ def fit(
                           bounds=(-np.inf, upper), x_scale="jac",
                           xtol=1e-6, ftol=1e-6)  # fmt: skip
     rows = [
-        {**dict(zip(problem.names, map(float, row), strict=True)),
-         "query_head_rereads": again, "expert_compile_s": EXPERT_COMPILE_S}
-        for row, again in zip(
-            np.exp(problem.coefficients(found.x)), [rereads(None), *problem.again], strict=True
+        dict(zip(problem.names, map(float, row), strict=True))
+        | packed
+        | {"expert_compile_s": EXPERT_COMPILE_S}
+        for row, packed in zip(
+            np.exp(problem.coefficients(found.x)), [{}, *problem.packed], strict=True
         )
-    ]  # fmt: skip
+    ]
     return Fit(rows[0], dict(zip(problem.gpus, rows[1:], strict=True)), problem.family)
 
 
@@ -147,7 +147,7 @@ class _Problem:
         self.observations, self.base = observations, base
         self.names, self.gpus = list(priors), sorted({o.gpu.name for o in observations})
         self.family = {o.gpu.name: o.gpu.family for o in observations}
-        self.again = [rereads(self.family[gpu]) for gpu in self.gpus]
+        self.packed = [_packed(self.family[gpu]) for gpu in self.gpus]
         self.of_gpu = np.array([self.gpus.index(o.gpu.name) for o in observations])
         self.spreads = np.array([[p.spread, p.gpu_spread] for p in priors.values()])
         self.typical = np.log([p.typical for p in priors.values()])
@@ -191,13 +191,11 @@ class _Problem:
     def _errors(self, table: Floats) -> Floats:
         """Weighted logarithms of predicted over measured; pseudo-Huber beyond two sigmas."""
         calibrations = [
-            _calibration(self.base, self.names, row).model_copy(
-                update={"query_head_rereads": again}
-            )
-            for row, again in zip(table[1:], self.again, strict=True)
+            _calibration(self.base, self.names, row).model_copy(update=packed)
+            for row, packed in zip(table[1:], self.packed, strict=True)
         ]
         ratios = [
-            o.predicted_s(calibrations[g]) / o.seconds_per_token
+            o.predicted_s(calibrations[g]) / o.measured_s
             for o, g in zip(self.observations, self.of_gpu, strict=True)
         ]
         residuals, scale = self.weights * np.log(ratios), 2.0

@@ -3,9 +3,13 @@
 A server under steady load has, by Little's law, ``rate × time in decode`` sequences in its batch.
 So a measured time per token comes with the batch it belongs to, and a step-time model can be held
 against it without simulating the queue.
+
+TTFT is queueing in steps. With asynchronous scheduling an arrival waits for what is left of the
+running step and for the whole one behind it; then comes its own, with its prompt. So a measured
+TTFT tells what a step costs that computes a prompt beside the decodes.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -23,7 +27,10 @@ __all__ = ["Observation", "observations"]
 
 # Relative errors that a good model may leave: known loads; points with unknown server flags.
 LISTED_SIGMA, COMPLETE_SIGMA, INCOMPLETE_SIGMA = 0.01, 0.02, 0.08
+FIRST_TOKEN_SIGMA = 0.03
 LISTED_PARTS = 6
+# Below so many sequences decoding, an arrival often finds the GPU idle. [sequences]
+ALWAYS_BUSY = 4.0
 NO_OVERHEADS = {"step_overhead_us": 0.0, "sequence_overhead_us": 0.0, "sort_bytes": 0.0}
 # A server that is mostly queueing says little about its batch. [times the time per token]
 LONGEST_TTFT_IN_TOKENS = 150
@@ -32,7 +39,7 @@ SHORTEST_OUTPUT = 256
 
 @dataclass(frozen=True)
 class Observation:
-    """Measured time per output token of a mean batch."""
+    """Measured time per output token of a mean batch, or time to the first token."""
 
     experiment: str
     llm: LLM
@@ -44,21 +51,31 @@ class Observation:
     """The mean step with some."""
     mixed_share: float
     """Share of the steps that compute prompt tokens."""
-    seconds_per_token: float
+    measured_s: float
+    """Per output token, or to the first one. [s]"""
     sigma: float
     """Relative error a good model may leave."""
     is_complete: bool
     """Of a run that is replayed from end to end."""
     is_kernels: bool = False
     """From operator tables: no overhead of the step, its sequences and the sampler."""
+    arrivals_per_s: float = 0.0
+    """Poisson rate of those who wait for a first token; 0: it is the time per token."""
 
     def predicted_s(self, calibration: Calibration) -> float:
-        """Time per output token by the step-time model. [s]"""
+        """Time per output token, or to the first, by the step-time model. [s]"""
         if self.is_kernels:
             calibration = calibration.model_copy(update=NO_OVERHEADS)
         costs = step_costs(self.llm, self.gpu, self.layout, calibration)
         plain, mixed = step_seconds(self.decode, costs), step_seconds(self.mixed, costs)
-        return float((1 - self.mixed_share) * plain + self.mixed_share * mixed)
+        share = self.mixed_share
+        mean = (1 - share) * plain + share * mixed
+        if not self.arrivals_per_s:
+            return float(mean)
+        # An arrival falls into a long step more likely than into a short one.
+        met = ((1 - share) * plain**2 + share * mixed**2) / mean
+        own = step_seconds(_with_prompts(self.mixed, 1 + self.arrivals_per_s * met), costs)
+        return float(met / 2 + mean + own + calibration.api_overhead_ms / 1e3)
 
 
 def observations(experiment: Experiment) -> list[Observation]:
@@ -76,7 +93,36 @@ def observations(experiment: Experiment) -> list[Observation]:
             batch = _steady(experiment, stage, token_s, cold=number == 0)
         if batch is not None:
             found.append(_observation(experiment, token_s, *batch))
+            found += _first_token(experiment, stage, found[-1], cold=number == 0)
     return found
+
+
+def _first_token(
+    experiment: Experiment, stage: Stage, seen: Observation, cold: bool
+) -> list[Observation]:
+    """Measured TTFT of a stage under Poisson arrivals, if its server is always busy and warm."""
+    ttft_s = stage.measured.get("ttft_ms_mean", 0.0) / 1e3
+    busy = ALWAYS_BUSY < seen.decode.decode_seqs < 0.9 * seen.layout.max_num_seqs
+    stalls = cold and experiment.model.num_experts
+    open_loop = stage.rate_rps > 0 and experiment.concurrency is None
+    if not (ttft_s and busy and open_loop and seen.is_complete and experiment.client_side):
+        return []
+    if stalls or ttft_s > LONGEST_TTFT_IN_TOKENS * seen.measured_s:
+        return []
+    return [
+        replace(seen, measured_s=ttft_s, sigma=FIRST_TOKEN_SIGMA, arrivals_per_s=stage.rate_rps)
+    ]
+
+
+def _with_prompts(mixed: StepWork, prompts: float) -> StepWork:
+    """The step with so many prompts in it, and their share of everything else."""
+    factor = prompts / mixed.prefill_seqs if mixed.prefill_seqs else 0.0
+    return mixed._replace(
+        prefill_tokens=factor * mixed.prefill_tokens,
+        prefill_seqs=factor * mixed.prefill_seqs,
+        prefill_context=factor * mixed.prefill_context,
+        prefill_pairs=factor * mixed.prefill_pairs,
+    )
 
 
 Batch = tuple[float, float, float, float, float]
@@ -168,7 +214,7 @@ def _observation(
         decode=decode,
         mixed=mixed,
         mixed_share=float(share),
-        seconds_per_token=token_s,
+        measured_s=token_s,
         sigma=(LISTED_SIGMA if experiment.listed is not None else COMPLETE_SIGMA)
         if complete
         else INCOMPLETE_SIGMA,

@@ -5,6 +5,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import yaml
 
@@ -137,10 +138,11 @@ def _point_errors(found: Calibrated, gpu: str) -> dict[str, CalibrationError]:
     """TPOT from the GPU's own points, the rest from GPUs that were left out."""
     errors = _unseen_errors(found, [])
     points = 100 * found.points.loc[found.points["gpu"] == gpu, "error"]
+    ratios = np.log1p(points / 100)
     own = CalibrationError(
         mean_ape_pct=round(float(points.abs().mean()), 2),
         median_ape_pct=round(float(points.abs().median()), 2),
-        spread_pct=round(float((points**2).mean() ** 0.5), 2),
+        spread_pct=round(100 * float(np.expm1(np.sqrt((ratios**2).mean()))), 2),
     )
     return {metric: errors[metric] for metric in METRICS if metric in errors} | {METRICS[0]: own}
 

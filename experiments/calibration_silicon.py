@@ -62,7 +62,7 @@ def _of_one(llm: LLM, gpu: GPU, layout: Layout) -> list[Observation]:
             decode=work,
             mixed=work,
             mixed_share=0.0,
-            seconds_per_token=seconds,
+            measured_s=seconds,
             sigma=sigma,
             is_complete=False,
             is_kernels=True,

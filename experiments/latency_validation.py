@@ -24,6 +24,10 @@ __all__ = ["predict", "replay", "trace_of", "validate"]
 # Spread of the measured prompts' lengths around their mean, 5.5 to 7.7 tokens in six runs.
 PROMPT_SPREAD = 6.0
 REQUESTS_PER_CLIENT = 10
+UNPRICED = {
+    "name": "unpriced", "provider": "nobody", "mode": "on_demand", "usd_per_gpu_hour": 0.0,
+    "source": "a replay has no bill", "checked": "2026-11-28", "confidence": "A",
+}  # fmt: skip
 Progress = Callable[[float], None]
 
 
@@ -113,6 +117,9 @@ def replay(experiment: Experiment, seed: int = 0, calibration: Calibration | Non
             "model": experiment.model,
             "gpu": experiment.gpu,
             "engine": dict(experiment.engine),
+            "offer": UNPRICED | {"gpu": experiment.gpu.name},
+            "replicas": experiment.replicas,
+            "router": {"kind": "least_loaded"},
             "step_time": step_time,
             "client_overhead": experiment.client_side,
             "seed": seed,

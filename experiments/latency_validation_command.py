@@ -54,6 +54,10 @@ def validate_latency_command(
         rows = validate(experiments, seeds, chosen, progress, left_out)
     for name, why in left_out.items():
         console.print(f"left out: {name}: {why}", style="yellow", highlight=False)
+    for experiment in experiments:
+        if experiment.caveats and experiment.name not in left_out:
+            told = f"{experiment.name}: {'; '.join(experiment.caveats)}"
+            console.print(told, style="yellow", highlight=False)
     _print_stages(rows, console)
     console.print(error_table(rows, "gpu"))
     console.print(error_table(rows, "model"))

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from experiments.progress import watched
-from experiments.telling import compare_table, headings, latency_table
+from experiments.telling import certainty_table, compare_table, headings, latency_table
 from experiments.traffic_telling import tell_notes
 from simulator.economics.bill import Bill, bill
 from simulator.record.result import SUMMARY_FILE, Result
@@ -49,10 +49,20 @@ def run_scenario(
     console.print(what, highlight=False, soft_wrap=True)
     tell_notes(trace.meta, console)
     console.print(latency_table(summary))
+    _tell_certainty(summary, console)
     for title, lines in headings():
         console.print(compare_table(title, lines, {scenario.name: summary}))
     where = f"Tables, summary, bill and pictures are in {folder}"
     console.print(where, highlight=False, soft_wrap=True, markup=False)
+
+
+def _tell_certainty(summary: Mapping[str, Any], console: Console) -> None:
+    """Intervals where errors were measured, or the plain word that none were."""
+    certainty = summary["certainty"]
+    if certainty["interval_s"]:
+        console.print(certainty_table(summary))
+    else:
+        console.print(f"Step times: {certainty['sentence']}.", highlight=False, markup=False)
 
 
 def _in_words(scenario: Scenario) -> str:

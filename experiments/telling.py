@@ -11,6 +11,7 @@ __all__ = [
     "LATENCIES",
     "LATENCY_LINES",
     "Line",
+    "certainty_table",
     "compare_table",
     "dollars",
     "headings",
@@ -105,6 +106,24 @@ def latency_table(summary: Mapping[str, Any]) -> Table:
     return table
 
 
+def certainty_table(summary: Mapping[str, Any]) -> Table:
+    """Where the truth most likely lies, and on which calibration that rests."""
+    certainty = summary["certainty"]
+    title = f"how sure: the truth lies within, {100 * certainty['level']:.0f} times in 100 [ms]"
+    table = Table(title=Text(title), title_justify="left", header_style="bold")
+    table.caption, table.caption_justify = Text(f"Step times: {certainty['sentence']}."), "left"
+    table.add_column("")
+    shown = ("mean", "p50", "p99")
+    for figure in shown:
+        table.add_column(figure, justify="right")
+    for key, title in LATENCIES.items():
+        found = certainty["interval_s"].get(key)
+        if found:
+            cells = [found.get(figure) for figure in shown]
+            table.add_row(title, *(" to ".join(map(milliseconds, c)) if c else "–" for c in cells))
+    return table
+
+
 def compare_table(
     title: str, lines: Sequence[Line], runs: Mapping[str, Mapping[str, Any]]
 ) -> Table:
@@ -153,6 +172,8 @@ DONE = [
     Line("of peak bandwidth (MBU)", "utilization.mbu", share),
     Line("energy of the GPUs [kWh]", "energy.kwh", number),
     Line("energy of a completed request [Wh]", "energy.wh_per_request", number),
+    Line("energy of an output token [J]", "energy.joules_per_output_token", number),
+    Line("energy of a step [J]", "energy.joules_per_step", number),
     Line("sequences in a step, over busy time", "utilization.batch_size.time_mean", number),
     Line("tokens in a step", "utilization.batch_size.tokens_per_step", number),
     Line("KV cache in use, over busy time", "utilization.kv.busy_mean", share),

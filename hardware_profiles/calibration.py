@@ -21,7 +21,8 @@ class CalibrationError(Value):
     """Mean absolute percentage error on the runs of the fit."""
     median_ape_pct: NotNegative
     spread_pct: NotNegative
-    """Standard deviation of the signed relative error: what to expect of a new run."""
+    """What to expect of a new run: root mean square of the logarithm of predicted over measured,
+    on models that the fit had not seen where there are several, as a percentage."""
     leave_one_model_out_pct: NotNegative | None = None
     """Mean absolute percentage error on each model, fitted without it."""
     leave_one_gpu_out_pct: NotNegative | None = None

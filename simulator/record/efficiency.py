@@ -55,6 +55,12 @@ class Energy(NamedTuple):
     """Over the whole run. [W]"""
     wh_per_request: float
     """Per completed request, idle time included. [Wh]"""
+    joules_per_output_token: float
+    """Per token generated, prompts and idle time included. [J]"""
+    joules_per_step: float
+    """Of all GPUs of a replica while a step runs, idle time left out. [J]"""
+    idle_share: float
+    """Of the energy, what was drawn while no step was running."""
 
 
 def energy(result: Result) -> Energy:
@@ -70,11 +76,19 @@ def energy(result: Result) -> Energy:
         joules += gpu_s[loaded & mine].sum() * plan.gpu.loaded_idle_w
         joules += gpu_s[down & mine].sum() * plan.gpu.idle_w
     completed = int((result.requests["outcome"] == "completed").sum())
+    tokens, count = result.requests["generated_tokens"].sum(), steps["num_steps"].sum()
     return Energy(
         kwh=float(joules) / 3.6e6,
-        mean_w=float(joules) / result.horizon_s if result.horizon_s > 0 else np.nan,
-        wh_per_request=float(joules) / 3600 / completed if completed else np.nan,
+        mean_w=_per(joules, result.horizon_s),
+        wh_per_request=_per(joules / 3600, completed),
+        joules_per_output_token=_per(joules, tokens),
+        joules_per_step=_per(busy_j, count),
+        idle_share=1 - busy_j / joules if joules > 0 else np.nan,
     )
+
+
+def _per(whole: float, count: float) -> float:
+    return float(whole) / float(count) if count > 0 else float("nan")
 
 
 def run_watts(result: Result) -> Floats:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from simulator.record import efficiency, metrics, usage
+from simulator.record.how_sure import how_sure
 
 if TYPE_CHECKING:
     from simulator.record.result import Result
@@ -28,6 +29,7 @@ def summarise(result: Result) -> dict[str, Any]:
     What cannot be said (the p99 of nothing) is NaN, and null in JSON.
     """
     requests = result.requests
+    latency = {name: metric(result)._asdict() for name, metric in LATENCIES.items()}
     return {
         "scenario": result.scenario.name,
         "version": result.version,
@@ -39,7 +41,8 @@ def summarise(result: Result) -> dict[str, Any]:
             "prompt_tokens": int(requests["prompt_tokens"].sum()),
             "generated_tokens": int(requests["generated_tokens"].sum()),
         },
-        "latency": {name: metric(result)._asdict() for name, metric in LATENCIES.items()},
+        "latency": latency,
+        "certainty": how_sure(result, latency),
         "throughput": metrics.throughput(result)._asdict(),
         "goodput": metrics.goodput(result)._asdict(),
         "concurrency": usage.concurrency(result)._asdict(),

@@ -1,6 +1,7 @@
 """Calibration: the fit finds what made the data, and files say what they found."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -53,9 +54,49 @@ def test_the_fit_predicts_what_made_the_data() -> None:
     seen = synthetic("l40s", calibration(TRUE | {"query_head_rereads": 0.1}))
     found = fit(seen)
     own = Calibration.ideal().model_copy(update=found.by_gpu["l40s"])
-    errors = [o.predicted_s(own) / o.seconds_per_token - 1 for o in seen]
+    errors = [o.predicted_s(own) / o.measured_s - 1 for o in seen]
     assert np.abs(errors).max() < 0.02
     assert found.by_gpu["l40s"]["bandwidth_efficiency"] == pytest.approx(0.85, rel=0.05)
+
+
+def first_tokens(gpu: str, truth: Calibration) -> list[Observation]:
+    """Times to the first token that servers with these coefficients would have had."""
+    found = []
+    for model in ("llama-3.1-8b", "qwen3-14b", "mistral-nemo-12b"):
+        for seqs, rate in ((8, 2.0), (24, 5.0), (64, 8.0)):
+            decode = StepWork(decode_seqs=seqs, decode_context=seqs * 700)
+            mixed = decode._replace(prefill_tokens=9, prefill_seqs=1, prefill_context=560,
+                                    prefill_pairs=9 * 560 + 45)  # fmt: skip
+            args = (model, LLM.named(model), GPU.named(gpu), Layout(), decode, mixed, 0.1)
+            for arrivals_per_s in (0.0, rate):
+                probe = Observation(*args, 1.0, 0.01, True, arrivals_per_s=arrivals_per_s)
+                found.append(replace(probe, measured_s=probe.predicted_s(truth)))
+    return found
+
+
+def test_times_to_the_first_token_tell_how_far_the_cache_is_read_again() -> None:
+    for truth in (0.1, 0.8):
+        own = calibration(TRUE | {"query_head_rereads": truth, "api_overhead_ms": 12.0})
+        found = fit(first_tokens("a100-80gb", own)).by_gpu["a100-80gb"]
+        assert found["query_head_rereads"] == pytest.approx(truth, rel=0.3)
+        assert found["api_overhead_ms"] == pytest.approx(12.0, rel=0.1)
+
+
+def test_hopper_reads_the_cache_once_whatever_the_data_say() -> None:
+    found = fit(first_tokens("h100-sxm", calibration(TRUE | {"query_head_rereads": 0.8})))
+    assert found.by_gpu["h100-sxm"]["query_head_rereads"] == 0.0
+    assert found.of("h200", "hopper")["query_head_rereads"] == 0.0
+    assert found.of("a40", "ampere")["query_head_rereads"] > 0.0
+
+
+def test_an_arrival_waits_half_a_step_a_whole_one_and_its_own() -> None:
+    ideal = Calibration.ideal().model_copy(update={"step_overhead_us": 10_000.0})
+    decode = StepWork(decode_seqs=8, decode_context=8 * 700)
+    args = ("x", LLM.named("llama-3.1-8b"), GPU.named("h100-sxm"), Layout())
+    seen = Observation(*args, decode, decode._replace(prefill_tokens=1, prefill_seqs=1), 0.0,
+                       1.0, 0.01, True, arrivals_per_s=1e-9)  # fmt: skip
+    step_s = replace(seen, arrivals_per_s=0.0).predicted_s(ideal)
+    assert seen.predicted_s(ideal) == pytest.approx(2.5 * step_s, rel=0.01)
 
 
 def test_a_gpu_that_was_not_measured_is_given_what_the_others_have() -> None:
@@ -177,7 +218,7 @@ def test_requests_one_by_one_are_observed_by_who_was_decoding_beside_them(tmp_pa
     rows += [f"0,100,101,0.1,{0.1 + 100 * 0.02}" for _ in range(12)]
     path.write_text("\n".join(rows) + "\n")
     seen = observations(own_experiment(path, "llama-3.1-8b", "l40s", {}))
-    assert [o.seconds_per_token for o in seen] == pytest.approx([0.02] * len(seen))
+    assert [o.measured_s for o in seen] == pytest.approx([0.02] * len(seen))
     assert [o.decode.decode_seqs for o in seen] == pytest.approx([12.0] * len(seen))
 
 

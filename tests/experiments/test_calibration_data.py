@@ -9,6 +9,7 @@ import pytest
 from experiments.calibration_data import read_measured
 from experiments.calibration_files import measured_metrics, read_listed
 from experiments.calibration_names import find_gpu, find_model
+from experiments.latency_validation import replay
 from hardware_profiles.errors import InputError
 
 ROW = {
@@ -65,9 +66,6 @@ def test_lengths_between_a_share_and_all_of_the_nominal_are_shorter_on_average(
     [
         ({"model": "nobody/Nothing-1B"}, "no LLM is called"),
         ({"gpu": "TPU-v5e"}, "no GPU is called"),
-        ({"engine": "sglang"}, "ran on sglang"),
-        ({"engine": "vllm", "engine_version": "0.6.3"}, "whose engine was another"),
-        ({"dp": 2}, "data-parallel"),
         ({"request_rate_rps": float("nan")}, "says what was asked"),
         ({"input_len_spec": float("nan")}, "input_len_spec"),
     ],
@@ -77,6 +75,30 @@ def test_an_experiment_that_cannot_be_replayed_is_left_out_with_the_reason(
 ) -> None:
     _, left_out = read_measured(written(tmp_path, ROW, ROW | {"experiment_id": "two"} | changes))
     assert says in left_out["two"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"engine": "sglang"}, "ran on sglang"),
+        ({"engine": "vllm", "engine_version": "0.6.3"}, "whose engine was another"),
+        ({"dp": 2}, "data-parallel"),
+        ({"num_gpus": 8, "tp": 4}, "8 GPUs, of which tp x pp x dp explains 4"),
+    ],
+)
+def test_a_server_unlike_ours_is_replayed_with_a_caveat(
+    tmp_path: Path, changes: dict[str, object], says: str
+) -> None:
+    experiments, left_out = read_measured(written(tmp_path, ROW | changes))
+    assert not left_out
+    assert says in "; ".join(experiments[0].caveats)
+
+
+def test_a_gpu_without_a_price_is_replayed_all_the_same(tmp_path: Path) -> None:
+    [experiment], _ = read_measured(written(tmp_path, ROW | {"gpu": "MI300X-192GB", "dp": 2}))
+    replayed = replay(experiment)
+    assert len(replayed.replicas) == 2
+    assert (replayed.requests["outcome"] == "completed").all()
 
 
 def test_a_file_with_nothing_to_replay_is_refused(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from simulator.step_time_model import Roofline
 from workloads.llm import LLM
 
 SLOW = Calibration.ideal().model_copy(update={"expert_compile_s": 1.0})
-PROMPT, LONGER = (StepWork(n, 1, 0, n * (n + 1) / 2) for n in (590, 2048))
+PROMPT, SIXTEENS, LONGER = (StepWork(n, 1, 0, n * (n + 1) / 2) for n in (590, 592, 2045))
 
 
 def stalls(model: str, *works: StepWork, cold: bool = True) -> list[float]:
@@ -22,6 +22,10 @@ def stalls(model: str, *works: StepWork, cold: bool = True) -> list[float]:
 
 def test_each_size_is_compiled_once() -> None:
     assert stalls("mixtral-8x7b", PROMPT, PROMPT, LONGER, PROMPT) == [1.0, 0.0, 1.0, 0.0]
+
+
+def test_a_multiple_of_sixteen_pairs_of_token_and_expert_has_a_kernel_of_its_own() -> None:
+    assert stalls("mixtral-8x7b", PROMPT, SIXTEENS, PROMPT, SIXTEENS) == [1.0, 1.0, 0.0, 0.0]
 
 
 def test_small_batches_were_captured_before_the_server_opened() -> None:
