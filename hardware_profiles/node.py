@@ -1,7 +1,7 @@
 """Node: GPUs under one roof, the wires between them and the way out."""
 
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Self
 
 from pydantic import Field
 
@@ -29,3 +29,14 @@ class Node(Profile):
     """Way between two GPUs of this node."""
     network: Link
     """Way from one GPU of this node to a GPU of another."""
+
+    @classmethod
+    def of(cls, gpu: str) -> Self | None:
+        """Largest node on the shelf that holds GPUs of that name, if there is one.
+
+        >>> node = Node.of("h100-sxm")
+        >>> node.name, node.network.name
+        ('hgx-h100', 'infiniband-ndr')
+        """
+        mine = [node for node in map(cls.named, cls.names()) if node.gpu.name == gpu]
+        return max(mine, key=lambda node: node.gpus_per_node, default=None)

@@ -12,6 +12,8 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator, mo
 from hardware_profiles.errors import InputError, did_you_mean
 from hardware_profiles.explain import explain
 from hardware_profiles.gpu import GPU
+from hardware_profiles.link import Link
+from hardware_profiles.node import Node
 from hardware_profiles.offer import Offer
 from hardware_profiles.profile import Positive, Text, load_yaml
 from hardware_profiles.value import Value
@@ -26,6 +28,7 @@ from simulator.fleet.pool_plan import Disaggregation, LoRA, PoolChoice, PoolPlan
 from simulator.fleet.router import LoadRouter, RoundRobin
 from simulator.fleet.routing import Router
 from simulator.fleet.start_up import StartUp
+from simulator.physics.layout import Layout
 from simulator.physics.memory import num_gpu_blocks
 from simulator.rng import stream
 from simulator.step_time_model import Roofline, StepTime, StepTimeModel
@@ -34,6 +37,9 @@ from workloads.trace import Trace
 from workloads.traffic import Traffic
 
 __all__ = ["SLO", "Scenario", "step_time_of"]
+
+UNKNOWN_NETWORK = "ethernet-100g"
+"""Between nodes of GPUs for which the shelf has no node."""
 
 
 class SLO(Value):
@@ -64,6 +70,8 @@ class Scenario(Value):
     """Who asks, when, for how much: a recipe, a trace file, or a name on the shelf."""
     model: LLM
     gpu: GPU
+    node: Node | None = None
+    """Servers that the GPUs are in, for engines larger than one; None: the shelf's for the GPU."""
     autoscaler: Autoscaler | None = None
     """Who asks for replicas; None: ``replicas``, for good. It begins with ``replicas``."""
     overflow: Overflow | None = None
@@ -120,6 +128,11 @@ class Scenario(Value):
         if self.offer.gpu not in (self.gpu.name, *self.gpu.aliases):
             raise InputError(
                 f"offer: {self.offer.name} is a price for {self.offer.gpu}, "
+                f"but the scenario's gpu is {self.gpu.name}"
+            )
+        if self.node is not None and self.node.gpu.name != self.gpu.name:
+            raise InputError(
+                f"node: {self.node.name} holds {self.node.gpu.name}, "
                 f"but the scenario's gpu is {self.gpu.name}"
             )
         object.__setattr__(self, "engine", self.engine.resolved(self.gpu, self.model))
@@ -180,8 +193,9 @@ class Scenario(Value):
         for plan in self.pools:
             changes = plan.changes()
             mine = {**plain, "name": f"{self.name} {plan.name}", **changes}
-            if "gpu" in changes and "offer" not in changes:
-                del mine["offer"]
+            for bound in ("offer", "node"):
+                if "gpu" in changes and bound not in changes:
+                    del mine[bound]
             found[plan.name] = type(self).parse(mine)
         return found
 
@@ -260,7 +274,22 @@ class Scenario(Value):
 def step_time_of(scenario: Scenario) -> StepTime:
     """The step-time model of a scenario, bound to its model, GPU and engine."""
     layout = scenario.engine.layout(scenario.model)
+    if scenario.gpus_per_replica * layout.data_parallel_size > 1:
+        layout = _across_nodes(layout, scenario.node or _node_of(scenario.gpu.name))
     return scenario.step_time.bind(scenario.model, scenario.gpu, layout)
+
+
+def _across_nodes(layout: Layout, node: Node | None) -> Layout:
+    """The layout in nodes of that kind; where none is known, in nodes of 8 by Ethernet."""
+    if node is None:
+        return layout.model_copy(update={"network": Link.named(UNKNOWN_NETWORK)})
+    return layout.model_copy(update={"gpus_per_node": node.gpus_per_node, "network": node.network})
+
+
+@cache
+def _node_of(gpu: str) -> Node | None:
+    """Node on the shelf for GPUs of that name."""
+    return Node.of(gpu)
 
 
 @cache

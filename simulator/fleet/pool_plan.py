@@ -27,6 +27,7 @@ class PoolPlan(Value):
     model: Any = None
     """An LLM, by name or written out."""
     gpu: Any = None
+    node: Any = None
     offer: Any = None
     engine: Any = None
     """None: the scenario's; the defaults of another GPU or model if one is named."""

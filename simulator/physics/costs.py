@@ -9,8 +9,9 @@ from hardware_profiles.gpu import GPU
 from hardware_profiles.link import Link
 from simulator.physics.communication import (
     all_reduce_s,
-    all_to_all_s,
     direct_all_reduce_s,
+    nodes_all_reduce_s,
+    nodes_all_to_all_s,
     send_s,
 )
 from simulator.physics.layout import Layout
@@ -226,7 +227,17 @@ def _all_reduces(
             collective, tensor, gpu.link, reached
         )
 
-    if gpu.link.name.startswith("pcie"):
+    network, through_host = layout.network or gpu.link, gpu.link.name.startswith("pcie")
+    if tensor > layout.gpus_per_node and network != gpu.link:
+
+        def hierarchical(size: float, gpus: int, link: Link, reached: float) -> float:
+            return nodes_all_reduce_s(size, gpus, layout.gpus_per_node, link, network, reached)
+
+        overhead_us = calibration.collective_overhead_us + calibration.relay_overhead_us
+        own = "host_link_efficiency" if through_host else "link_efficiency"
+        both = line(hierarchical, getattr(calibration, own), overhead_us)
+        return both, both
+    if through_host:
         # NCCL sends a flag with every word of a small message, and syncs before a large one.
         reached, start_us = calibration.host_link_efficiency, calibration.host_overhead_us
         return (
@@ -245,15 +256,22 @@ def _exchanges(llm: LLM, gpu: GPU, layout: Layout, calibration: Calibration) -> 
     tensor, token_bytes = layout.tensor_parallel_size, 2.0 * llm.hidden_size
     reached, stages = calibration.link_efficiency, layout.pipeline_parallel_size
     latency_s = token_s = 0.0
+    network = layout.network or gpu.link
     if layout.data_parallel_size_of_experts > 1 and llm.num_experts:
         # Tokens travel to their experts and back.
         count, gpus = 2 * llm.num_moe_layers / stages, layout.expert_gpus
         bytes_out = token_bytes * llm.num_experts_per_tok / tensor
-        latency_s += count * all_to_all_s(0.0, gpus, gpu.link, reached)
-        token_s += count * _per_byte(all_to_all_s, gpus, gpu.link, reached) * bytes_out
+
+        def exchange(size: float, gpus: int, link: Link, reached: float) -> float:
+            return nodes_all_to_all_s(size, gpus, layout.gpus_per_node, link, network, reached)
+
+        latency_s += count * exchange(0.0, gpus, gpu.link, reached)
+        token_s += count * _per_byte(exchange, gpus, gpu.link, reached) * bytes_out
     if stages > 1:
-        latency_s += send_s(0.0, gpu.link, reached)
-        token_s += token_bytes / (gpu.link.bytes_per_s * reached)
+        leaves = layout.stages_across_nodes
+        for wire, share in ((gpu.link, 1 - leaves), (network, leaves)):
+            latency_s += share * send_s(0.0, wire, reached)
+            token_s += share * token_bytes / (wire.bytes_per_s * reached)
     return latency_s, token_s
 
 

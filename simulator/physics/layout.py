@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from hardware_profiles.errors import InputError, did_you_mean
+from hardware_profiles.link import Link
 from hardware_profiles.value import Value
 from workloads.llm import LLM, WeightsPrecision
 
@@ -43,11 +44,22 @@ class Layout(Value):
     gpu_memory_utilization: Annotated[float, Field(gt=0, le=1)] = 0.9
     enforce_eager: bool = False
     gpus_per_node: Count = 8
+    network: Link | None = None
+    """Between GPUs of two nodes; None: as between two of one node."""
 
     @property
     def num_gpus(self) -> int:
         """GPUs of one data-parallel rank."""
         return self.tensor_parallel_size * self.pipeline_parallel_size
+
+    @property
+    def stages_across_nodes(self) -> float:
+        """Of the hand-overs from one pipeline stage to the next, the share that leaves a node."""
+        if self.pipeline_parallel_size == 1:
+            return 0.0
+        per_node = max(1, self.gpus_per_node // self.tensor_parallel_size)
+        nodes = -(-self.pipeline_parallel_size // per_node)
+        return (nodes - 1) / (self.pipeline_parallel_size - 1)
 
     @property
     def expert_gpus(self) -> int:

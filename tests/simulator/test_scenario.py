@@ -7,6 +7,8 @@ import pytest
 
 from hardware_profiles.errors import InputError
 from simulator import Scenario, simulate
+from simulator.physics.work import StepWork
+from simulator.scenario import step_time_of
 
 BASE: dict[str, Any] = {"traffic": "steady-chat", "model": "llama-3.1-8b", "gpu": "h100-sxm"}
 TEXT = "traffic: steady-chat\nmodel: llama-3.1-8b\ngpu: h100-sxm\nhorizon_s: 20\n"
@@ -134,3 +136,21 @@ def test_what_is_wrong_with_a_setting_names_the_setting_and_no_line_of_the_file(
 def test_what_is_wrong_in_the_file_names_its_line_whatever_else_is_set(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"s\.yaml:5: seed: "):
         from_text(tmp_path, TEXT + "seed: -3\n", replicas=2)
+
+
+LARGE = {"model": "llama-3.1-405b", "engine": {"tensor_parallel_size": 16}, "horizon_s": 5}
+
+
+def test_an_engine_on_two_nodes_is_slower_over_a_slower_network() -> None:
+    work = StepWork(decode_seqs=32, decode_context=32000)
+    slow = {"like": "hgx-h100", "network": "ethernet-100g"}
+    usual, slower = (
+        step_time_of(Scenario.parse({**BASE, **LARGE, **more})).seconds(work)
+        for more in ({}, {"node": slow})
+    )
+    assert slower > usual
+
+
+def test_a_node_of_other_gpus_is_refused() -> None:
+    with pytest.raises(InputError, match="hgx-a100 holds a100-80gb, but the scenario's gpu is"):
+        Scenario.parse({**BASE, "node": "hgx-a100"})

@@ -9,10 +9,12 @@ from simulator.physics.communication import (
     all_reduce_s,
     all_to_all_s,
     direct_all_reduce_s,
+    nodes_all_reduce_s,
+    nodes_all_to_all_s,
     send_s,
 )
 
-NVLINK = Link.named("nvlink4")
+NVLINK, NETWORK = Link.named("nvlink4"), Link.named("infiniband-ndr")
 
 
 def test_alone_there_is_nobody_to_talk_to() -> None:
@@ -44,3 +46,23 @@ def test_half_the_efficiency_is_twice_the_bytes_time() -> None:
 def test_small_messages_go_straight_and_large_ones_in_two_rounds() -> None:
     assert direct_all_reduce_s(1e3, 8, NVLINK) < all_reduce_s(1e3, 8, NVLINK)
     assert direct_all_reduce_s(1e8, 8, NVLINK) > all_reduce_s(1e8, 8, NVLINK)
+
+
+@given(size=st.floats(0, 1e10), gpus=st.sampled_from([2, 4, 8]))
+def test_within_one_node_the_network_does_not_matter(size: float, gpus: int) -> None:
+    assert nodes_all_reduce_s(size, gpus, 8, NVLINK, NETWORK) == all_reduce_s(size, gpus, NVLINK)
+    assert nodes_all_to_all_s(size, gpus, 8, NVLINK, NETWORK) == all_to_all_s(size, gpus, NVLINK)
+
+
+@given(size=st.floats(0, 1e10), gpus=st.sampled_from([16, 32, 64]))
+def test_across_nodes_it_takes_longer_than_it_would_in_one(size: float, gpus: int) -> None:
+    across = nodes_all_reduce_s(size, gpus, 8, NVLINK, NETWORK)
+    assert across > all_reduce_s(size, 8, NVLINK)
+    assert nodes_all_to_all_s(size, gpus, 8, NVLINK, NETWORK) >= all_to_all_s(size, 8, NETWORK) / 8
+
+
+def test_each_gpu_sums_its_own_eighth_over_the_network() -> None:
+    size, nodes = 1e9, 2
+    over = 2 * (nodes - 1) / nodes * size / 8 / 50e9 + 2 * NETWORK.latency_s
+    across = nodes_all_reduce_s(size, 16, 8, NVLINK, NETWORK)
+    assert across == pytest.approx(all_reduce_s(size, 8, NVLINK) + over)

@@ -85,6 +85,32 @@ def test_a_real_link_costs_something() -> None:
     assert real > ideal
 
 
+NETWORK = Link.named("infiniband-ndr")
+
+
+def test_an_engine_larger_than_its_node_waits_for_the_network() -> None:
+    work, big = StepWork(decode_seqs=64, decode_context=64000), {"tensor_parallel_size": 16}
+    inside = step_seconds(work, costs("llama-3.1-70b", gpus_per_node=16, network=NETWORK, **big))
+    across = step_seconds(work, costs("llama-3.1-70b", gpus_per_node=8, network=NETWORK, **big))
+    eight = costs("llama-3.1-70b", tensor_parallel_size=8)
+    alone = costs("llama-3.1-70b", tensor_parallel_size=8, network=NETWORK)
+    assert across > inside
+    assert alone == eight  # one node needs no network
+
+
+def test_of_four_stages_on_two_nodes_one_hand_over_in_three_leaves_the_node() -> None:
+    layout = Layout(tensor_parallel_size=4, pipeline_parallel_size=4)
+    assert layout.stages_across_nodes == pytest.approx(1 / 3)
+    assert Layout(tensor_parallel_size=4, pipeline_parallel_size=2).stages_across_nodes == 0
+    assert Layout(tensor_parallel_size=8, pipeline_parallel_size=2).stages_across_nodes == 1
+
+
+def test_experts_spread_over_nodes_exchange_tokens_by_the_slower_way() -> None:
+    ranks = {"data_parallel_size": 16, "enable_expert_parallel": True, "network": NETWORK}
+    one, two = (costs("qwen3-30b-a3b", gpus_per_node=n, **ranks) for n in (16, 8))
+    assert two.exchange_token_s > one.exchange_token_s
+
+
 def test_a_pipeline_helps_a_batch_and_not_a_single_sequence() -> None:
     def ratio(seqs: int) -> float:
         work = StepWork(decode_seqs=seqs, decode_context=seqs * 8000)
