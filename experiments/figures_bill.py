@@ -5,8 +5,20 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from experiments.figures_style import BLUE, COLOURS, GREEN, GREY, RED, SKY, caption, style, usd
+from experiments.figures_style import (
+    BLUE,
+    COLOURS,
+    GREEN,
+    GREY,
+    PURPLE,
+    RED,
+    SKY,
+    caption,
+    style,
+    usd,
+)
 from simulator.economics.bill import Bill
+from simulator.economics.cost_lines import WORK_LINES
 from simulator.record.result import Result
 from simulator.record.usage import gpu_hours
 
@@ -22,6 +34,8 @@ LINE_LOOKS = {
     "gpu_rent_warming": ("warming up", COLOURS["warming"]),
     "gpu_rent_down": ("down", COLOURS["down"]),
     "gpu_rent_rounding": ("rest of the billing quantum", GREY),
+    "endpoint_input": ("prompts sent to an endpoint", PURPLE),
+    "endpoint_output": ("answers of an endpoint", "#6A51A3"),
 }
 """What each part of the bill is called in a picture, and its colour."""
 
@@ -31,13 +45,14 @@ TOO_SMALL = 5e-4
 
 
 def shown_lines(bill: Bill) -> pd.DataFrame:
-    """Parts of the bill that cost anything: the busy time by what it was spent on, then the rest.
+    """Parts of the bill that cost anything: time at work by what it was spent on, then the rest.
 
     Columns: part, usd. They add up to the bill.
     """
     work = bill.work[["part", "usd"]]
     rest = bill.lines.rename(columns={"line": "part"})[["part", "usd"]]
-    parts = pd.concat([work, rest[rest["part"] != "gpu_rent_busy"]], ignore_index=True)
+    spent = rest["part"].isin([*WORK_LINES, "endpoint_calls"])
+    parts = pd.concat([work, rest[~spent]], ignore_index=True)
     return parts[parts["usd"] > 0]
 
 

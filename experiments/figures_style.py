@@ -39,6 +39,7 @@ COLOURS = {
     "idle": ORANGE,
     "warming": PURPLE,
     "down": BLACK,
+    "draining": "#7FB8D8",
     "prefill": SKY,
     "decode": BLUE,
     "waiting": RED,

@@ -99,8 +99,9 @@ def bill(result: Result, terms: Terms | None = None) -> Bill:
     """
     if terms is None:
         lines = _lines(result)
+        called = endpoint_calls(result)
         work = float(lines.loc[lines["line"].isin(WORK_LINES), "usd"].sum())
-        return _billed(result, lines, work, gpu_rent_idle(result), 0.0)
+        return _billed(result, lines, work + called, gpu_rent_idle(result), called)
     costs = [*terms.lines(usage_of(result)), *_calls(result)]
     lines = _audited(costs)
     parts = [sum(getattr(cost, part) for cost in costs) for part in ("work", "idle", "marginal")]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from simulator.economics.attribution import attribute
 from simulator.record.metrics import meets_slo
@@ -11,7 +13,9 @@ from simulator.record.result import Result
 __all__ = ["per_request", "per_tenant", "ratio", "spent_on", "unit_costs"]
 
 MILLION = 1e6
-PARTS = ("prefill_usd", "cached_usd", "recompute_usd", "decode_usd")
+GPU_PARTS = ("prefill_usd", "cached_usd", "recompute_usd", "decode_usd")
+ENDPOINT_PARTS = ("endpoint_input_usd", "endpoint_output_usd")
+PARTS = (*GPU_PARTS, *ENDPOINT_PARTS)
 
 
 def per_request(result: Result, attributable_usd: float, total_usd: float) -> pd.DataFrame:
@@ -19,39 +23,61 @@ def per_request(result: Result, attributable_usd: float, total_usd: float) -> pd
 
     Parameters
     ----------
-    attributable_usd : what the fleet's work cost; it is divided as its GPU time was. [USD]
+    attributable_usd : what work cost. Calls of endpoints are charged to the requests they were made
+        for; the rest, the fleet's work, is divided as its GPU time was. [USD]
     total_usd : the whole bill; the rest of it is added as a uniform mark-up. [USD]
 
     Returns
     -------
     DataFrame: request_id, tenant, outcome, good, prompt_tokens, cached_tokens, generated_tokens,
-    prefill_usd, cached_usd, recompute_usd, decode_usd, their sum usd_attributable, and usd, its
-    fully loaded cost.
+    prefill_usd, cached_usd, recompute_usd, decode_usd, endpoint_input_usd, endpoint_output_usd,
+    their sum usd_attributable, and usd, its fully loaded cost.
     """
     columns = ["request_id", "tenant", "outcome", "prompt_tokens", "cached_tokens"]
     table = result.requests[[*columns, "generated_tokens"]].copy()
     table.insert(3, "good", meets_slo(result))
     gpu_s = attribute(result)
-    whole = float(gpu_s.to_numpy().sum())
-    usd_per_gpu_s = attributable_usd / whole if whole > 0 else 0.0
-    for part, column in zip(PARTS, gpu_s.columns, strict=True):
+    whole, called = float(gpu_s.to_numpy().sum()), float(result.calls["usd"].sum())
+    usd_per_gpu_s = max(0.0, attributable_usd - called) / whole if whole > 0 else 0.0
+    for part, column in zip(GPU_PARTS, gpu_s.columns, strict=True):
         table[part] = gpu_s[column] * usd_per_gpu_s
+    for part, usd in zip(ENDPOINT_PARTS, _called(result), strict=True):
+        table[part] = usd
     table["usd_attributable"] = table[list(PARTS)].sum(axis=1)
-    markup = ratio(total_usd, attributable_usd) if whole > 0 else 0.0
+    markup = ratio(total_usd, attributable_usd) if whole + called > 0 else 0.0
     table["usd"] = table["usd_attributable"] * markup
     return table
+
+
+def _called(result: Result) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """What endpoints charged for each request: for its prompt, and for its answer. [USD]"""
+    calls, overflow = result.calls, result.scenario.overflow
+    known = {} if overflow is None else {each.name: each for each in overflow.endpoints}
+    prices = (
+        calls["endpoint"]
+        .astype(object)
+        .map({name: each.usd_per_million_output_tokens for name, each in known.items()})
+    )
+    output = calls["output_tokens"].to_numpy() * prices.to_numpy(np.float64) / MILLION
+    usd, row = calls["usd"].to_numpy(), calls["request"].to_numpy()
+    output = np.minimum(np.nan_to_num(output), usd)
+    n = len(result.requests)
+    asked, answered = (np.bincount(row, part, n) for part in (usd - output, output))
+    return asked.astype(np.float64), answered.astype(np.float64)
 
 
 def unit_costs(requests: pd.DataFrame, total_usd: float, marginal_usd: float = 0.0) -> pd.DataFrame:
     """Cost per request and per token: marginal, attributable and fully loaded. [USD]
 
     * marginal : what one request more costs while there is room. Rent is paid by the hour, so on
-      rented GPUs it is nothing; on one's own it is the electricity of the work.
-    * attributable : the time in which GPUs worked for it.
+      rented GPUs it is nothing; on one's own it is the electricity of the work; at an endpoint it
+      is the price.
+    * attributable : the time in which GPUs worked for it, and what endpoints charged.
     * fully_loaded : all of the bill, idle time included, by a uniform mark-up.
 
-    Input is prefill, attention to the cache and recomputation; output is decode. With I prompt and
-    O output tokens of the requests that were worked on, ``p_in I + p_out O`` is the whole.
+    Input is prefill, attention to the cache and recomputation; output is decode; an endpoint says
+    what it charges for which. With I prompt and O output tokens of the requests that were worked
+    on, ``p_in I + p_out O`` is the whole.
 
     Parameters
     ----------
@@ -62,20 +88,30 @@ def unit_costs(requests: pd.DataFrame, total_usd: float, marginal_usd: float = 0
     spent = requests[list(PARTS)].sum()
     attributable = float(spent.sum())
     loaded = spent * ratio(total_usd, attributable)
-    share = ratio(marginal_usd, attributable) if marginal_usd > 0 else 0.0
     rows = {
-        "marginal": _unit_row(requests, share * spent, marginal_usd),
+        "marginal": _unit_row(requests, _marginal(spent, marginal_usd), marginal_usd),
         "attributable": _unit_row(requests, spent, attributable),
         "fully_loaded": _unit_row(requests, loaded, total_usd),
     }
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
+def _marginal(spent: pd.Series[float], marginal_usd: float) -> pd.Series[float]:
+    """The marginal part of what was spent: calls first, the rest as the fleet's work. [USD]"""
+    away = float(spent[list(ENDPOINT_PARTS)].sum())
+    at_home = float(spent[list(GPU_PARTS)].sum())
+    found = spent.copy()
+    found[list(ENDPOINT_PARTS)] *= min(1.0, marginal_usd / away) if away > 0 else 0.0
+    found[list(GPU_PARTS)] *= max(0.0, marginal_usd - away) / at_home if at_home > 0 else 0.0
+    return found
+
+
 def _unit_row(requests: pd.DataFrame, spent: pd.Series[float], usd: float) -> dict[str, float]:
     """One row of `unit_costs` for parts that cost `spent` and a whole of `usd`."""
     served = requests[requests["usd_attributable"] > 0]
     tokens_in, cached = int(served["prompt_tokens"].sum()), int(served["cached_tokens"].sum())
-    computing = float(spent["prefill_usd"] + spent["recompute_usd"])
+    computing = float(spent["prefill_usd"] + spent["recompute_usd"] + spent["endpoint_input_usd"])
+    answering = float(spent["decode_usd"] + spent["endpoint_output_usd"])
     reading = float(spent["cached_usd"])
     tokens_out = int(served["generated_tokens"].sum())
     return {
@@ -85,7 +121,7 @@ def _unit_row(requests: pd.DataFrame, spent: pd.Series[float], usd: float) -> di
         "usd_per_million_input_tokens": MILLION * ratio(computing + reading, tokens_in),
         "usd_per_million_uncached_input_tokens": MILLION * ratio(computing, tokens_in - cached),
         "usd_per_million_cached_input_tokens": MILLION * ratio(reading, cached),
-        "usd_per_million_output_tokens": MILLION * ratio(float(spent["decode_usd"]), tokens_out),
+        "usd_per_million_output_tokens": MILLION * ratio(answering, tokens_out),
     }
 
 

@@ -10,6 +10,8 @@ from experiments.figures_bill import LINE_LOOKS, shown_lines
 from experiments.figures_style import SERIES
 from simulator.economics.bill import bill
 from simulator.record.result import Result
+from simulator.scenario import Scenario
+from simulator.simulate import simulate
 from tests.support.toy_run import toy_run
 
 EXPECTED = ["latency", "over_time", "idle_trace", "bill"]
@@ -54,6 +56,27 @@ def test_the_bars_of_the_bill_add_up_to_it() -> None:
     found = bill(result)
     assert shown_lines(found)["usd"].sum() == pytest.approx(found.usd_total)
     assert set(shown_lines(found)["part"]) <= set(LINE_LOOKS)
+
+
+def test_a_fleet_that_shrinks_and_sends_away_can_be_drawn(tmp_path: Path) -> None:
+    scenario = {
+        "traffic": {"like": "steady-chat", "arrivals": {"kind": "poisson", "rate_per_s": 30.0}},
+        "model": "llama-3.1-8b", "gpu": "l40s", "horizon_s": 60, "replicas": 2,
+        "autoscaler": {
+            "kind": "scheduled", "interval_s": 10, "max_replicas": 2,
+            "levels": [{"from_h": 0, "replicas": 2}, {"from_h": 0.01, "replicas": 1}],
+        },
+        "overflow": {
+            "when": [{"kind": "queue", "max_waiting": 2}], "endpoints": ["novita-llama-3.1-8b"],
+        },
+    }  # fmt: skip
+    result = simulate(Scenario.parse(scenario))
+    found = bill(result)
+    assert found.line("gpu_rent_draining") > 0
+    assert found.line("endpoint_calls") > 0
+    assert shown_lines(found)["usd"].sum() == pytest.approx(found.usd_total)
+    assert set(shown_lines(found)["part"]) <= set(LINE_LOOKS)
+    assert drawn(result, tmp_path / "a")
 
 
 def test_runs_are_drawn_side_by_side(tmp_path: Path) -> None:

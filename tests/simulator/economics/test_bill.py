@@ -10,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulator.economics.bill import Bill, bill
+from simulator.scenario import Scenario
+from simulator.simulate import simulate
 from tests.support.toy_run import Toy, scenario, toy_run
 
 seeds = st.integers(0, 1000)
@@ -19,6 +21,15 @@ few = settings(max_examples=25)
 def priced(toy: Toy, usd_per_gpu_hour: float = 3.6, quantum_s: float = 1.0) -> Bill:
     offer = {"usd_per_gpu_hour": usd_per_gpu_hour, "billing_quantum_s": quantum_s}
     return bill(toy.with_scenario(scenario(**offer)))
+
+
+OVERFULL = {
+    "traffic": {"like": "steady-chat", "arrivals": {"kind": "poisson", "rate_per_s": 20.0}},
+    "model": "llama-3.1-8b", "gpu": "l40s", "horizon_s": 40, "replicas": 1,
+    "overflow": {
+        "when": [{"kind": "queue", "max_waiting": 2}], "endpoints": ["novita-llama-3.1-8b"],
+    },
+}  # fmt: skip
 
 
 @few
@@ -132,3 +143,22 @@ def test_the_saved_bill_says_the_same(tmp_path: Path) -> None:
     assert sum(line["usd"] for line in told["lines"]) == pytest.approx(found.usd_total)
     requests = pd.read_parquet(tmp_path / "bill_requests.parquet")
     pd.testing.assert_frame_equal(requests, found.requests)
+
+
+def test_a_request_sent_away_costs_what_the_endpoint_charged_for_it() -> None:
+    result = simulate(Scenario.parse(OVERFULL))
+    found = bill(result)
+    charged = result.calls.groupby("request")["usd"].sum()
+    cost = found.requests["usd_attributable"]
+    assert len(charged) > 10
+    assert cost.loc[charged.index].to_numpy() == pytest.approx(charged.to_numpy())
+    at_home = cost.drop(charged.index).sum()
+    assert at_home == pytest.approx(found.line("gpu_rent_busy") + found.line("gpu_rent_draining"))
+    assert found.requests["usd"].sum() == pytest.approx(found.usd_total)
+    assert found.units.loc["marginal", "usd"] == pytest.approx(charged.sum())
+    done = found.requests[found.requests["usd_attributable"] > 0]
+    whole = (
+        found.usd_per_million_input_tokens * done["prompt_tokens"].sum()
+        + found.usd_per_million_output_tokens * done["generated_tokens"].sum()
+    )
+    assert whole / 1e6 == pytest.approx(found.usd_total)
