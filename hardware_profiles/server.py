@@ -47,10 +47,20 @@ class Server(Profile):
     """Permanent failures, per GPU and year."""
     warranty_share: Share = 0.0
     """Of those, replaced free of charge."""
+    spare_gpus_share: Share = 0.0
+    """GPUs bought with it to lie on a shelf, of those in it."""
     maintenance_share: Share = 0.05
     """Contract per year, of the price."""
+    insurance_share: Share = 0.0
+    """Premium per year, of the price."""
     second: SecondSource | None = None
     """What another source gives for `usd`."""
+
+    @property
+    def paid_usd(self) -> float:
+        """All that is paid for one: itself, network and installation, GPUs for the shelf [USD]."""
+        shelf = self.spare_gpus_share * self.gpus * self.gpu_usd
+        return self.usd * (1 + self.network_share) + shelf
 
     @property
     def sources_disagree(self) -> bool:

@@ -34,6 +34,8 @@ class Site(Profile):
     """Whether that rent has electricity and cooling in it; they are not paid twice then."""
     usd_per_peak_kw: Annotated[NotNegative, Field(le=500)] = 0.0
     """Demand charge on the highest quarter of an hour of the month [USD/kW/month]."""
+    remote_hands_usd_month: Annotated[NotNegative, Field(le=100_000)] = 0.0
+    """Somebody on the spot who swaps parts, per server [USD/month]."""
     second: SecondSource | None = None
     """What another source gives for `usd_per_kwh`."""
 

@@ -28,6 +28,8 @@ __all__ = [
 
 Floats = NDArray[np.float64]
 SECONDS_PER_MONTH = HOURS_PER_MONTH * 3600
+MOST_STEPS = 2_000_000
+"""Of a staircase that are looked at: a gain that takes more replicas than that is none."""
 
 
 def break_even_volume(fixed_usd: float, price: float, variable: float = 0.0) -> float:
@@ -108,13 +110,20 @@ class SelfHosting(NamedTuple):
     peak_to_mean: float = 1.0
     spares: int = 0
     """Replicas beyond those that the peak takes."""
+    lot: int = 1
+    """Replicas are had in lots of so many: those that a server of one's own holds."""
+    usd_per_request: float = 0.0
+    """What each costs besides: electricity. [USD]"""
 
     def replicas(self, load: ArrayLike) -> NDArray[np.int64]:
-        """Whole replicas for a mean load: ceil(PAR load / mu) + spares."""
+        """Whole replicas for a mean load: ceil(PAR load / mu) + spares, in whole lots."""
         peak = self.peak_to_mean * np.asarray(load, dtype=np.float64)
-        whole = np.ceil(np.round(peak / self.requests_per_s, 9)).astype(np.int64)
-        needed: NDArray[np.int64] = whole + self.spares
-        return needed
+        return self.held(np.ceil(np.round(peak / self.requests_per_s, 9)).astype(np.int64))
+
+    def held(self, needed: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Replicas paid for where so many are needed: with the spares, in whole lots."""
+        lots: NDArray[np.int64] = -(-(needed + self.spares) // self.lot) * self.lot
+        return lots
 
     def usd_per_month(self, load: ArrayLike) -> Floats:
         """Cost of a month at a mean load. [USD/month]
@@ -124,8 +133,9 @@ class SelfHosting(NamedTuple):
         load : mean requests per second; a number or an array.
         """
         step = self.usd_per_h * HOURS_PER_MONTH
+        requests = np.asarray(load, dtype=np.float64) * SECONDS_PER_MONTH
         cost: Floats = self.fixed_usd + self.replicas(load).astype(np.float64) * step
-        return cost
+        return cost + self.usd_per_request * requests
 
 
 class Crossing(NamedTuple):
@@ -152,24 +162,27 @@ def crossing(own: SelfHosting, price: float, api_fixed_usd: float = 0.0) -> Cros
     >>> round(first, 2), round(always, 2)
     (5.91, 6.67)
     """
-    per_load = price * SECONDS_PER_MONTH
+    never = Crossing(float("inf"), float("inf"))
+    per_load = (price - own.usd_per_request) * SECONDS_PER_MONTH
     step = own.usd_per_h * HOURS_PER_MONTH
     width = own.requests_per_s / own.peak_to_mean  # of load, that one replica more allows
-    fixed = own.fixed_usd - api_fixed_usd + own.spares * step
-    if per_load * width <= step and fixed >= 0:
-        return Crossing(float("inf"), float("inf"))
-    # Steps beyond this one lie under the line over their whole width.
+    fixed = own.fixed_usd - api_fixed_usd
+    if per_load <= 0 or (per_load * width <= step and fixed + own.spares * step >= 0):
+        return never
+    # Steps beyond the last lie under the line over their whole width.
     gained = per_load * width - step
-    last = int(np.ceil(max(fixed + step, 0.0) / gained)) + 2 if gained > 0 else 10_000
+    least = fixed + (own.spares + own.lot - 1) * step + per_load * width
+    last = int(np.ceil(min(max(least, 0.0) / gained, MOST_STEPS))) + 2 if gained > 0 else 10_000
     k = np.arange(1, last + 1)
-    meets = (fixed + k * step) / per_load
+    meets = (fixed + own.held(k) * step) / per_load
     under = meets < k * width
     if not under.any():
-        return Crossing(float("inf"), float("inf"))
+        return never
     begin = np.maximum(meets, (k - 1) * width)
     not_whole = np.flatnonzero(meets > (k - 1) * width)
     always = float(np.minimum(meets, k * width)[not_whole[-1]]) if len(not_whole) else 0.0
-    return Crossing(float(begin[under][0]), always if gained > 0 else float("inf"))
+    ends = gained > 0 and last < MOST_STEPS
+    return Crossing(float(begin[under][0]), always if ends else float("inf"))
 
 
 def hybrid_cost(

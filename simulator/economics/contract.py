@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from hardware_profiles.errors import InputError
-from hardware_profiles.offer import Offer
+from hardware_profiles.offer import Mode, Offer
 from hardware_profiles.price import Share
 from hardware_profiles.profile import NotNegative, Positive
 from hardware_profiles.value import Value
@@ -31,6 +31,11 @@ class OnDemand(Value):
 
     kind: Literal["on_demand"] = "on_demand"
     offer: Offer
+
+    @model_validator(mode="after")
+    def _hangs_together(self) -> Self:
+        _must_be(self.offer, "offer", "on_demand", "owned")
+        return self
 
     def lines(self, used: Usage) -> list[CostLine]:
         """Rent by what the GPUs did, and the rest of each started quantum."""
@@ -58,6 +63,7 @@ class Reserved(Value):
     def _hangs_together(self) -> Self:
         if self.offer.term_months is None:
             raise InputError(f"offer: {self.offer.name} has no term_months; nothing is committed")
+        _must_be(self.overflow, "overflow", "on_demand")
         if self.offer.gpu != self.overflow.gpu:
             raise InputError(
                 f"overflow: {self.overflow.name} is a price for {self.overflow.gpu}, "
@@ -144,8 +150,8 @@ class Spot(Value):
 
     @model_validator(mode="after")
     def _hangs_together(self) -> Self:
-        if self.offer.mode != "spot":
-            raise InputError(f"offer: {self.offer.name} is {self.offer.mode}, not spot")
+        _must_be(self.offer, "offer", "spot")
+        _must_be(self.fallback, "fallback", "on_demand", "reserved")
         if self.offer.gpu != self.fallback.gpu:
             raise InputError(
                 f"fallback: {self.fallback.name} is a price for {self.fallback.gpu}, "
@@ -199,8 +205,7 @@ class Serverless(Value):
 
     @model_validator(mode="after")
     def _hangs_together(self) -> Self:
-        if self.offer.mode != "serverless":
-            raise InputError(f"offer: {self.offer.name} is {self.offer.mode}, not serverless")
+        _must_be(self.offer, "offer", "serverless")
         return self
 
     def lines(self, used: Usage) -> list[CostLine]:
@@ -223,6 +228,12 @@ class Serverless(Value):
             _state_line(state, seconds / 3600, usd, known, self.offer)
             for state, seconds in parts.items()
         ]
+
+
+def _must_be(offer: Offer, key: str, *modes: Mode) -> None:
+    """Refuse a price of another kind of contract: it would be believed without its drawbacks."""
+    if offer.mode not in modes:
+        raise InputError(f"{key}: {offer.name} is {offer.mode}, not {' or '.join(modes)}")
 
 
 def _rent(used: Usage, usd_per_h: float, *origins: Offer, **known: float) -> list[CostLine]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -12,6 +11,7 @@ from hardware_profiles.site import Site
 from hardware_profiles.value import Value
 from simulator.economics.capital import HOURS_PER_MONTH, capital_charge, monthly_rate
 from simulator.economics.cost_line import CostLine, cost_line
+from simulator.economics.ownership import servers_for
 from simulator.economics.usage import Usage
 
 __all__ = ["Owned"]
@@ -36,12 +36,13 @@ class Owned(Value):
 
     def count(self, used: Usage) -> int:
         """Servers bought, spares included."""
-        needed = max(1, math.ceil(used.peak_gpus / self.server.gpus))
-        return (self.servers or needed) + self.spare_servers
+        peak = used.peak_gpus / used.gpus_per_replica
+        needed = servers_for(peak, used.gpus_per_replica, self.server.gpus)
+        return (self.servers or max(1, int(needed))) + self.spare_servers
 
     def paid_usd(self, used: Usage) -> float:
         """All that is paid at the start. [USD]"""
-        return self.count(used) * self.server.usd * (1 + self.server.network_share)
+        return self.count(used) * self.server.paid_usd
 
     def lines(self, used: Usage) -> list[CostLine]:
         """Capital, power, cooling, space, peak demand, maintenance and spare parts."""
@@ -65,11 +66,12 @@ class Owned(Value):
             "servers": float(self.count(used)),
             "USD each": server.usd,
             "network share": server.network_share,
+            "spare GPUs share": server.spare_gpus_share,
             "salvage share": server.salvage_share,
             "months": float(server.life_months),
             "WACC": self.wacc,
         }
-        formula = "(K - S / (1 + i)^n) x i (1 + i)^n / ((1 + i)^n - 1), K with network"
+        formula = "(K - S / (1 + i)^n) x i (1 + i)^n / ((1 + i)^n - 1), K with network, spares"
         return [
             cost_line(
                 "capital",
@@ -136,5 +138,15 @@ class Owned(Value):
                 group, "failures per GPU and year x (1 - warranty) x GPUs x price of a GPU",
                 {"failures/a": server.gpu_failures_per_year, "warranty": server.warranty_share,
                  "GPUs": float(server.gpus * count), "USD": server.gpu_usd}, server,
+            ),
+            cost_line(
+                "insurance", count * server.insurance_share * server.usd * used.months / 12,
+                group, "share of the price per year",
+                {"share": server.insurance_share, "USD": count * server.usd}, server,
+            ),
+            cost_line(
+                "remote_hands", count * site.remote_hands_usd_month * used.months,
+                group, "per server and month",
+                {"servers": float(count), "USD": site.remote_hands_usd_month}, site,
             ),
         ]  # fmt: skip

@@ -12,11 +12,14 @@ from numpy.typing import NDArray
 from simulator.economics.capital import HOURS_PER_MONTH, monthly_rate
 from simulator.economics.uncertainty import Draws, Range
 from simulator.economics.usage import SECONDS_PER_MONTH
-from simulator.economics.way import Way, overflow, replicas_for
+from simulator.economics.way import Way, overflow, replicas_beyond, replicas_for
 
 __all__ = ["CORRELATIONS", "INPUTS", "RANGES", "cash_flows", "futures", "present_values"]
 
 Floats = NDArray[np.float64]
+
+NOISE = 6.0**0.5
+"""Half the width of a symmetric triangle whose standard deviation is 1."""
 
 RANGES: Mapping[str, Range] = MappingProxyType(
     {
@@ -31,13 +34,14 @@ RANGES: Mapping[str, Range] = MappingProxyType(
         "wages": Range(0.0, 0.03, 0.06),
         "electricity": Range(-0.05, 0.02, 0.10),
         "resale": Range(0.4, 0.65, 0.8),
-        "noise": Range(-1.73, 0.0, 1.73),
+        "noise": Range(-NOISE, 0.0, NOISE),
     }
 )
 """What is drawn, when a comparison gives no range of its own. Per year: growth, software (speed of
 the engine), gpu_price, api_price, wages, electricity; resale is the share of a server's value left
 after a year. volume, capacity and fte are factors on the numbers given. noise is in standard errors
-of the capacity measured. Prices may rise: GPU rents did by 40 % within half of 2026."""
+of the capacity measured. Prices may rise: the rent of an H100 did by 38 % in the half year to March
+2026 (SemiAnalysis index, 1.70 to 2.35 USD/h)."""
 
 INPUTS = tuple(RANGES)
 CORRELATIONS: Mapping[tuple[str, str], float] = MappingProxyType({("gpu_price", "api_price"): 0.5})
@@ -85,10 +89,11 @@ def cash_flows(
 ) -> Floats:
     """What is paid at the start and in each month. [USD]
 
-    Rent on demand and API prices follow their paths; a commitment keeps its price and size for its
-    term and is then renewed at that day's, for the need of that day; servers are bought whole when
-    the need is there, come after their lead time, are bridged by renting until then, and are sold
-    at the end.
+    Rent on demand and API prices follow their paths, these with the changes announced; a commitment
+    keeps its price and size for its term and is then renewed at that day's, for the need of that
+    day, and what is left of the last one is owed at the end; servers are bought whole when the need
+    is there, come after their lead time, are bridged by renting until then, and are sold at the
+    end.
 
     Parameters
     ----------
@@ -103,31 +108,40 @@ def cash_flows(
     paid = way.people_usd * f.wages + way.fixed_usd
     start = np.full((len(paid), 1), way.once_usd)
     requests = f.load * SECONDS_PER_MONTH
+    price = way.price_per_request * f.api * _announced(way, months)
     if way.kind == "endpoint":
-        return np.hstack([start, paid + requests * way.price_per_request * f.api])
+        return np.hstack([start, paid + requests * price])
     rent = way.replica_month_usd * f.rent
     if way.kind == "hybrid":
         kept = _grown(way, f, load)
         over = overflow(f.load, kept * f.capacity, f.par) * SECONDS_PER_MONTH
-        paid = paid + kept * rent + over * way.price_per_request * f.api
-        return np.hstack([start, paid])
+        return np.hstack([start, paid + kept * rent + over * price])
     if way.kind == "reserved":
         signed = (np.arange(months) // way.term_months) * way.term_months
         kept = _grown(way, f, load)[:, signed]
         # The first commitment is made before anybody knows the future.
         kept[:, signed == 0] = way.committed
-        need = replicas_for(f.load, f.capacity, f.par, way.spares)
-        beyond = np.maximum(need - kept, 0.0)
+        beyond = replicas_beyond(way, f.load, f.capacity, f.par, kept)
         dear = way.gpus_per_replica * way.usd_per_gpu_h_beyond * HOURS_PER_MONTH * f.rent
         firm = kept * way.replica_month_usd * f.rent[:, signed]
-        return np.hstack([start, paid + firm + beyond * dear])
-    need = replicas_for(f.load, f.capacity, f.par, way.spares)
+        flows = paid + firm + beyond * dear
+        left = signed[-1] + way.term_months - months
+        flows[:, -1] += left * firm[:, -1]
+        return np.hstack([start, flows])
     if way.kind == "rented":
-        return np.hstack([start, paid + need * rent])
+        held = replicas_beyond(way, f.load, f.capacity, f.par, 0)
+        return np.hstack([start, paid + held * rent])
+    need = replicas_for(f.load, f.capacity, f.par, way.spares)
     bought, first, worth = _bought(way, f, need, paid, requests, x)
     flows = np.hstack([start + first[:, None], bought])
     flows[:, -1] -= worth
     return np.asarray(flows)
+
+
+def _announced(way: Way, months: int) -> Floats:
+    """Price of an endpoint over today's, as announced, shape (months,)."""
+    path = way.price_path[:months] or (1.0,)
+    return np.asarray([*path, *[path[-1]] * (months - len(path))], dtype=np.float64)
 
 
 def _grown(way: Way, f: _Future, load: float) -> Floats:
@@ -140,7 +154,7 @@ def _bought(
 ) -> tuple[Floats, Floats, Floats]:
     """Months of owned servers, the first purchase, and what they are worth in the end."""
     draws, months = need.shape
-    servers = np.ceil(need * way.gpus_per_replica / way.server_gpus)
+    servers = way.servers(need)
     arrivals = np.zeros((draws, months + way.lead_months + 1))
     usd = paid + requests * way.power_usd_per_request * f.power
     held = np.zeros(draws)
@@ -156,8 +170,9 @@ def _bought(
             held, arrivals[:, t] = held + order, arrivals[:, t] + order
         else:
             arrivals[:, t + way.lead_months] += order
-        usd[:, t] += arrivals[:, t] * way.server_usd * f.rent[:, t] + held * way.server_month_usd
-        short = np.maximum(servers[:, t] - held, 0.0) * way.server_gpus
+        usd[:, t] += arrivals[:, t] * way.server_usd * f.rent[:, t]
+        usd[:, t] += held * (way.server_month_usd + way.server_power_usd * f.power[:, t])
+        short = np.maximum(servers[:, t] - way.spare_servers - held, 0.0) * way.server_gpus
         usd[:, t] += short * way.usd_per_gpu_h * HOURS_PER_MONTH * f.rent[:, t]
     for t in range(max(0, months - way.life_months), months):
         left = np.asarray(x["resale"]) ** ((months - t) / 12)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
@@ -29,7 +30,7 @@ class Overheads(Profile):
     >>> ours = Overheads.named("self-hosted")
     >>> month = Usage(seconds=730 * 3600, gpu_s={})
     >>> round(sum(line.usd for line in ours.lines(month)))
-    15777
+    15778
     """
 
     shelf: ClassVar[Path] = Path(__file__).parent / "overhead_sets"
@@ -69,6 +70,9 @@ class Overheads(Profile):
 
     tooling_usd: Money = 0.0
     storage_usd: Money = 0.0
+    """Weights in each region, images, traces."""
+    cpu_and_logs_usd: Money = 0.0
+    """What is no GPU: load balancers, gateways, CPU nodes, logs."""
     licence_usd_per_gpu_year: Money = 0.0
     egress_usd_per_gb: Annotated[NotNegative, Field(le=100)] = 0.0
     bytes_per_output_token: Annotated[NotNegative, Field(le=10_000)] = 200.0
@@ -143,7 +147,7 @@ class Overheads(Profile):
 
     def _quality(self, used: Usage) -> list[CostLine]:
         rate, months, group = self.people.usd_per_hour, used.months, "quality and updates"
-        samples = round(samples_to_detect(self.pass_rate, self.detect_drop))
+        samples = math.ceil(samples_to_detect(self.pass_rate, self.detect_drop))
         judged = samples * self.windows_per_month * months
         sampling = evaluation_cost(
             judged, self.usd_per_judgement, self.reviewed_share, self.review_h, rate
@@ -176,6 +180,8 @@ class Overheads(Profile):
                       {"USD": self.tooling_usd}, self),
             cost_line("storage", self.storage_usd * months, group, "per month",
                       {"USD": self.storage_usd}, self),
+            cost_line("cpu_and_logs", self.cpu_and_logs_usd * months, group, "per month",
+                      {"USD": self.cpu_and_logs_usd}, self),
             cost_line("licences", licence * months, group, "per GPU and year / 12 x GPUs",
                       {"USD": self.licence_usd_per_gpu_year, "GPUs": used.peak_gpus}, self),
             cost_line("egress", gb * self.egress_usd_per_gb, group,

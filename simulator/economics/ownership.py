@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
 from simulator.economics.capital import HOURS_PER_MONTH, capital_charge, monthly_rate
 
 __all__ = [
+    "servers_for",
     "OwnedServer",
     "Site",
     "failure_rate",
     "lifetime_cost",
     "server_watts",
 ]
+
+Floats = NDArray[np.float64]
 
 
 class OwnedServer(NamedTuple):
@@ -114,6 +120,19 @@ def lifetime_cost(
     """
     kwh = gpus * watts / 1000 * utilization * years * 8760 * pue
     return gpus * usd_per_gpu + kwh * usd_per_kwh
+
+
+def servers_for(replicas: ArrayLike, gpus_per_replica: int, server_gpus: int) -> Floats:
+    """Whole servers that hold so many replicas: a small replica lies in one server, a large one
+    takes several for itself.
+
+    >>> servers_for([1, 4, 5], 2, 8).tolist(), servers_for([3], 16, 8).tolist()
+    ([1.0, 1.0, 2.0], [6.0])
+    """
+    number = np.asarray(replicas, dtype=np.float64)
+    if gpus_per_replica > server_gpus:
+        return np.asarray(number * np.ceil(gpus_per_replica / server_gpus))
+    return np.asarray(np.ceil(number / (server_gpus // gpus_per_replica)))
 
 
 def failure_rate(failures: int, units: int, days: float) -> float:

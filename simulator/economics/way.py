@@ -15,9 +15,20 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from simulator.economics.capital import HOURS_PER_MONTH, capital_charge, monthly_rate
+from simulator.economics.ownership import servers_for
 from simulator.economics.usage import SECONDS_PER_MONTH
 
-__all__ = ["Way", "hybrid_sizes", "load_at", "overflow", "replicas_for", "steady_month"]
+__all__ = [
+    "Way",
+    "best_month",
+    "hybrid_sizes",
+    "load_at",
+    "overflow",
+    "replicas_beyond",
+    "replicas_for",
+    "sized",
+    "steady_month",
+]
 
 Floats = NDArray[np.float64]
 Kind = Literal["rented", "reserved", "owned", "endpoint", "hybrid"]
@@ -35,7 +46,9 @@ class Way:
     """How far that is known, from the runs it was measured in. [1/s]"""
     gpus_per_replica: int = 1
     spares: int = 0
-    """Replicas beyond those that the peak takes."""
+    """Replicas beyond those that the load takes."""
+    elastic: bool = False
+    """Whether rented replicas follow the load; else those for the peak are always there."""
     usd_per_gpu_h: float = 0.0
     """Rented or reserved; for owned servers what bridges the time until they come. [USD/h]"""
     usd_per_gpu_h_beyond: float = 0.0
@@ -47,7 +60,13 @@ class Way:
     """One server with its network. [USD]"""
     server_gpus: int = 8
     server_month_usd: float = 0.0
-    """Space, upkeep and power at no load of one server. [USD/month]"""
+    """Space and upkeep of one server. [USD/month]"""
+    server_power_usd: float = 0.0
+    """Electricity of one server at no load, cooled; it grows as that does. [USD/month]"""
+    least_servers: int = 0
+    """Bought whatever the need."""
+    spare_servers: int = 0
+    """Kept for when one breaks."""
     power_usd_per_request: float = 0.0
     """Electricity of the work and its cooling. [USD]"""
     life_months: int = 48
@@ -56,6 +75,8 @@ class Way:
     wacc: float = 0.10
     price_per_request: float = 0.0
     """At the endpoint, or of what overflows. [USD]"""
+    price_path: tuple[float, ...] = ()
+    """Announced prices over today's, by month; after the last they stay. None: today's."""
     people_usd: float = 0.0
     """Grows with wages. [USD/month]"""
     fixed_usd: float = 0.0
@@ -73,19 +94,35 @@ class Way:
         """People and the rest. [USD/month]"""
         return self.people_usd + self.fixed_usd
 
+    def servers(self, replicas: ArrayLike) -> Floats:
+        """Servers to own for so many replicas."""
+        needed = servers_for(replicas, self.gpus_per_replica, self.server_gpus)
+        return np.asarray(np.maximum(needed, self.least_servers) + self.spare_servers)
+
+    @property
+    def server_charge_usd(self) -> float:
+        """A server with its capital as an annuity, at no load. [USD/month]"""
+        charge = capital_charge(
+            self.server_usd,
+            self.salvage_share * self.server_usd,
+            monthly_rate(self.wacc),
+            self.life_months,
+        )
+        return charge + self.server_month_usd + self.server_power_usd
+
     def with_(self, **changes: Any) -> Way:
         """The same way with some numbers changed."""
         return replace(self, **changes)
 
 
-def load_at(quantile: ArrayLike, peak_to_mean: float) -> Floats:
+def load_at(quantile: ArrayLike, peak_to_mean: ArrayLike) -> Floats:
     """Load over its mean at a quantile of the time.
 
     >>> load_at([0.0, 1.0], 2.0).tolist()
     [0.0, 2.0]
     """
-    q = np.asarray(quantile, dtype=np.float64)
-    return np.asarray(peak_to_mean * q ** (peak_to_mean - 1.0))
+    q, par = np.asarray(quantile, dtype=np.float64), np.asarray(peak_to_mean, dtype=np.float64)
+    return np.asarray(par * q ** (par - 1.0))
 
 
 def overflow(load: ArrayLike, capacity: ArrayLike, peak_to_mean: ArrayLike) -> Floats:
@@ -116,6 +153,34 @@ def replicas_for(
     return np.asarray(whole + spares)
 
 
+QUANTILES = 40
+"""Of the time, at which the size of an elastic fleet is taken."""
+
+
+def replicas_beyond(
+    way: Way, load: ArrayLike, requests_per_s: ArrayLike, peak_to_mean: ArrayLike, kept: ArrayLike
+) -> Floats:
+    """Replicas held beyond those kept, mean over the time.
+
+    Parameters
+    ----------
+    load, requests_per_s, peak_to_mean, kept : broadcast against each other.
+
+    >>> way = Way(name="x", kind="rented", elastic=True)
+    >>> fixed = float(replicas_beyond(way.with_(elastic=False), 4.0, 1.0, 2.0, 0))
+    >>> fixed, round(float(replicas_beyond(way, 4.0, 1.0, 2.0, 0)), 1)
+    (8.0, 4.5)
+    """
+    if not way.elastic:
+        need = replicas_for(load, requests_per_s, peak_to_mean, way.spares)
+        return np.asarray(np.maximum(need - kept, 0.0))
+    total = np.zeros(np.broadcast(load, requests_per_s, peak_to_mean, kept).shape)
+    for q in (np.arange(QUANTILES) + 0.5) / QUANTILES:
+        now = replicas_for(load, requests_per_s, load_at(q, peak_to_mean), way.spares)
+        total += np.maximum(now - kept, 0.0)
+    return np.asarray(total / QUANTILES)
+
+
 def steady_month(way: Way, load: ArrayLike, peak_to_mean: ArrayLike = 1.0) -> Floats:
     """Cost of a month at a mean load, capital as an annuity, nothing once. [USD/month]
 
@@ -131,24 +196,76 @@ def steady_month(way: Way, load: ArrayLike, peak_to_mean: ArrayLike = 1.0) -> Fl
     requests = mean * SECONDS_PER_MONTH
     if way.kind == "endpoint":
         return np.asarray(way.overhead_usd + way.price_per_request * requests + 0.0 * par)
-    need = replicas_for(mean, way.requests_per_s, par, way.spares)
     if way.kind == "rented":
-        return np.asarray(way.overhead_usd + need * way.replica_month_usd)
+        held = replicas_beyond(way, mean, way.requests_per_s, par, 0)
+        return np.asarray(way.overhead_usd + held * way.replica_month_usd)
     if way.kind == "reserved":
-        beyond = np.maximum(need - way.committed, 0.0)
-        dear = way.gpus_per_replica * way.usd_per_gpu_h_beyond * HOURS_PER_MONTH
-        firm = way.committed * way.replica_month_usd
-        return np.asarray(way.overhead_usd + firm + beyond * dear)
+        return _reserved_month(way, mean, par, np.asarray(float(way.committed)))
     if way.kind == "hybrid":
-        over = overflow(mean, way.committed * way.requests_per_s, par) * SECONDS_PER_MONTH
-        kept = way.committed * way.replica_month_usd
-        return np.asarray(way.overhead_usd + kept + over * way.price_per_request)
-    servers = np.ceil(need * way.gpus_per_replica / way.server_gpus)
-    charge = capital_charge(
-        way.server_usd, way.salvage_share * way.server_usd, monthly_rate(way.wacc), way.life_months
-    )
-    running = servers * (charge + way.server_month_usd) + requests * way.power_usd_per_request
+        return _hybrid_month(way, mean, par, np.asarray(float(way.committed)))
+    need = replicas_for(mean, way.requests_per_s, par, way.spares)
+    running = way.servers(need) * way.server_charge_usd + requests * way.power_usd_per_request
     return np.asarray(way.overhead_usd + running)
+
+
+def best_month(way: Way, load: ArrayLike, peak_to_mean: ArrayLike = 1.0) -> Floats:
+    r"""`steady_month` with the commitment or the hybrid sized for each load. [USD/month]
+
+    A replica is reserved while it is needed for a share of the time that is at least the ratio of
+    the prices (newsvendor); of a fleet that is there for the peak that is all of it. A hybrid keeps
+    a replica more while
+    $E[\min(\max(\lambda - (k-1) \mu, 0), \mu)] / \mu \ge u^*$. What overflows is convex in the
+    capacity kept and its slope is the share of the time in which the load is higher, so the best
+    whole number is one of the two around the capacity exceeded for a share $u^*$ of the time.
+
+    >>> way = Way(name="x", kind="hybrid", requests_per_s=2.0, gpus_per_replica=2,
+    ...           usd_per_gpu_h=2.95, price_per_request=0.0021375)
+    >>> float(best_month(way, 2.0, 1.2)) < float(steady_month(way.with_(committed=0), 2.0, 1.2))
+    True
+    """
+    mean, par = np.asarray(load, np.float64), np.asarray(peak_to_mean, np.float64)
+    if way.kind == "reserved":
+        return _reserved_month(way, mean, par, _newsvendor(way, mean, par))
+    if way.kind != "hybrid":
+        return steady_month(way, mean, par)
+    exceeded = way.replica_month_usd / (
+        way.requests_per_s * SECONDS_PER_MONTH * max(way.price_per_request, 1e-300)
+    )
+    level = mean * load_at(1.0 - np.minimum(exceeded, 1.0), par) / way.requests_per_s
+    below = np.floor(level)
+    costs = [_hybrid_month(way, mean, par, kept) for kept in (0.0 * below, below, below + 1.0)]
+    return np.asarray(np.min(costs, axis=0))
+
+
+def _newsvendor(way: Way, mean: Floats, par: Floats) -> Floats:
+    """Replicas to reserve: as many as are needed for a share of the time that is price over price."""
+    if way.usd_per_gpu_h > way.usd_per_gpu_h_beyond:
+        return np.zeros(np.broadcast(mean, par).shape)
+    q = 1.0 - way.usd_per_gpu_h / way.usd_per_gpu_h_beyond if way.elastic else 1.0
+    return replicas_for(mean, way.requests_per_s, load_at(q, par), way.spares)
+
+
+def _reserved_month(way: Way, mean: Floats, par: Floats, kept: Floats) -> Floats:
+    beyond = replicas_beyond(way, mean, way.requests_per_s, par, kept)
+    dear = way.gpus_per_replica * way.usd_per_gpu_h_beyond * HOURS_PER_MONTH
+    return np.asarray(way.overhead_usd + kept * way.replica_month_usd + beyond * dear)
+
+
+def _hybrid_month(way: Way, mean: Floats, par: Floats, kept: Floats) -> Floats:
+    over = overflow(mean, kept * way.requests_per_s, par) * SECONDS_PER_MONTH
+    rent = kept * way.replica_month_usd
+    return np.asarray(way.overhead_usd + rent + over * way.price_per_request)
+
+
+def sized(way: Way, load: float, peak_to_mean: float) -> Way:
+    """The way with the commitment that `best_month` takes at a load; others as they are."""
+    if way.kind == "reserved":
+        mean, par = np.asarray(load), np.asarray(peak_to_mean)
+        return way.with_(committed=int(_newsvendor(way, mean, par)))
+    if way.kind == "hybrid":
+        table = hybrid_sizes(way, load, peak_to_mean)
+        return way.with_(committed=int(table.loc[table["usd_per_month"].idxmin(), "replicas"]))
+    return way
 
 
 def hybrid_sizes(way: Way, load: float, peak_to_mean: float) -> pd.DataFrame:

@@ -22,6 +22,8 @@ own_ways = st.builds(
     requests_per_s=st.floats(0.5, 10.0),
     peak_to_mean=st.floats(1.0, 4.0),
     spares=st.integers(0, 2),
+    lot=st.sampled_from([1, 1, 3, 4]),
+    usd_per_request=st.sampled_from([0.0, 5e-5]),
 )
 prices = st.floats(1e-4, 1e-2)
 
@@ -59,6 +61,12 @@ def test_a_staircase_may_be_crossed_again() -> None:
     for load, cheaper in ((between, True), (above, False), (always + 0.01, True)):
         api = 4_125 + 0.0021375 * SECONDS * load
         assert bool(own.usd_per_month(load) < api) == cheaper
+
+
+def test_servers_hold_lots_of_replicas() -> None:
+    own = SelfHosting(0.0, 1.0, 2.0, spares=1, lot=4, usd_per_request=0.001)
+    assert own.replicas([0.1, 6.0, 6.1]).tolist() == [4, 4, 8]
+    assert float(own.usd_per_month(6.0)) == pytest.approx(4 * 730 + 6.0 * SECONDS * 0.001)
 
 
 def test_replicas_are_whole_and_provide_for_the_peak() -> None:

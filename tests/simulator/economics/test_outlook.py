@@ -11,7 +11,15 @@ from simulator.economics.breakeven import SelfHosting, hybrid_cost
 from simulator.economics.capital import monthly_rate, net_present_value
 from simulator.economics.outlook import CORRELATIONS, RANGES, cash_flows, present_values
 from simulator.economics.uncertainty import Range, decide, draw, sobol
-from simulator.economics.way import Way, load_at, overflow, steady_month
+from simulator.economics.way import (
+    Way,
+    best_month,
+    hybrid_sizes,
+    load_at,
+    overflow,
+    sized,
+    steady_month,
+)
 
 CLOUD = Way(
     name="cloud", kind="rented", requests_per_s=2.0, gpus_per_replica=2, spares=1,
@@ -28,7 +36,8 @@ RESERVED = CLOUD.with_(
     term_months=12,
 )  # fmt: skip
 HYBRID = CLOUD.with_(name="hybrid", kind="hybrid", committed=1, price_per_request=0.0021375)
-WAYS = (CLOUD, API, OWN, RESERVED, HYBRID)
+ELASTIC = CLOUD.with_(name="elastic", elastic=True)
+WAYS = (CLOUD, API, OWN, RESERVED, HYBRID, ELASTIC)
 FIXED = {name: Range(r.mode, r.mode, r.mode) for name, r in RANGES.items()}
 loads, pars = st.floats(0.05, 50.0), st.floats(1.0, 6.0)
 
@@ -62,6 +71,36 @@ def test_a_hybrid_under_even_load_is_that_of_the_books(load: float) -> None:
     ours = float(steady_month(HYBRID, load, 1.0)) - HYBRID.overhead_usd
     books = hybrid_cost([load], [1.0], 1, 5.90, 2.0, 0.0021375)
     assert ours == pytest.approx(books, rel=1e-4, abs=1.0)
+
+
+@given(loads, pars, st.floats(2e-4, 2e-2))
+def test_the_best_hybrid_is_the_best_of_all_numbers(load: float, par: float, price: float) -> None:
+    way = HYBRID.with_(price_per_request=price)
+    best = hybrid_sizes(way, load, par)["usd_per_month"].min()
+    assert float(best_month(way, load, par)) == pytest.approx(best)
+    assert float(steady_month(sized(way, load, par), load, par)) == pytest.approx(best)
+
+
+@given(load=loads, par=pars)
+@pytest.mark.parametrize("elastic", [False, True])
+def test_the_best_commitment_is_the_best_of_all_numbers(
+    load: float, par: float, elastic: bool
+) -> None:
+    way = RESERVED.with_(elastic=elastic)
+    best = float(best_month(way, load, par))
+    assert float(steady_month(sized(way, load, par), load, par)) == pytest.approx(best)
+    for committed in range(0, 60, 7):
+        other = float(steady_month(way.with_(committed=committed), load, par))
+        # The fleet is looked at at 40 moments, the rule at every one.
+        assert best <= other * (1 + (0.02 if elastic else 0)) + 1e-6
+
+
+@given(loads, pars)
+def test_a_fleet_that_follows_the_load_is_never_larger(load: float, par: float) -> None:
+    fixed = float(steady_month(CLOUD, load, par))
+    follows = float(steady_month(CLOUD.with_(elastic=True), load, par))
+    least = CLOUD.overhead_usd + (load / 2.0 + CLOUD.spares) * CLOUD.replica_month_usd
+    assert 0.97 * least <= follows <= fixed + 1e-6
 
 
 @settings(max_examples=40)
@@ -106,6 +145,39 @@ def test_a_commitment_keeps_its_price_for_its_term() -> None:
     flows = cash_flows(firm, {**x, "wages": np.array([0.0])}, 2.0, 25)[0, 1:]
     assert flows[0] == pytest.approx(flows[11])
     assert flows[12] - firm.overhead_usd == pytest.approx((flows[0] - firm.overhead_usd) / 2)
+
+
+def test_what_is_left_of_the_last_commitment_is_owed() -> None:
+    x = {**draw(FIXED, 1, np.random.default_rng(0)), "growth": np.array([0.0])}
+    firm = RESERVED.with_(committed=4, spares=0, term_months=12)
+    whole, cut = (cash_flows(firm, x, 2.0, months)[0].sum() for months in (12, 7))
+    paid = 4 * firm.replica_month_usd
+    beyond = whole - 12 * paid - 12 * firm.overhead_usd
+    assert cut == pytest.approx(12 * paid + 7 * firm.overhead_usd + beyond * 7 / 12, rel=0.02)
+
+
+def test_an_announced_price_is_paid_from_its_month_on() -> None:
+    x = {**draw(FIXED, 1, np.random.default_rng(0)), "api_price": np.array([0.0]),
+         "growth": np.array([0.0])}  # fmt: skip
+    flat, doubled = (
+        cash_flows(API.with_(price_path=path), x, 2.0, 12)[0] for path in ((), (1.0, 1.0, 2.0))
+    )
+    spent = 2.0 * 730 * 3600 * API.price_per_request
+    expected = [0.0] * 3 + [spent] * 10
+    assert doubled - flat == pytest.approx(np.array(expected))
+
+
+def test_electricity_of_servers_follows_its_price() -> None:
+    x = {**draw(FIXED, 1, np.random.default_rng(0)), "electricity": np.array([0.10])}
+    dear = cash_flows(OWN.with_(server_power_usd=500.0), x, 2.0, 13)[0]
+    cheap = cash_flows(OWN, x, 2.0, 13)[0]
+    assert dear[1] - cheap[1] == pytest.approx(500.0)
+    assert dear[13] - cheap[13] == pytest.approx(550.0)
+
+
+def test_the_noise_has_the_standard_error_that_was_measured() -> None:
+    x = draw(RANGES, 20_000, np.random.default_rng(0))
+    assert x["noise"].std() == pytest.approx(1.0, abs=0.01)
 
 
 def test_servers_come_late_and_are_bridged() -> None:

@@ -104,6 +104,7 @@ def test_servers_of_ones_own_line_by_line() -> None:
     expected = {
         "capital": 9_155, "energy_idle": 245, "energy_dynamic": 113, "cooling": 143,
         "colocation": 1_836, "maintenance": 1_250, "spare_parts": 240, "demand_charge": 0,
+        "insurance": 0, "remote_hands": 0,
     }  # fmt: skip
     assert lines == pytest.approx(expected, abs=1)
     assert sum(lines.values()) == pytest.approx(12_982, abs=1)
