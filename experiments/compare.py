@@ -9,15 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from experiments.compare_routes import Bought, Comparison, Constraints, Hybrid, SelfHosted
+from experiments.compare_routes import (
+    Bought,
+    Comparison,
+    Constraints,
+    Elsewhere,
+    Hybrid,
+    SelfHosted,
+)
 from experiments.compare_service import endpoint_of
 from hardware_profiles.errors import InputError
-from hardware_profiles.price_per_token import TokenPrice
 from simulator.economics.api_spend import api_lines
 from simulator.economics.contract import Spot
 from simulator.economics.cost_line import CostLine, by_group, cost_line, total
@@ -29,10 +35,21 @@ from simulator.scenario import Scenario
 from simulator.simulate import simulate
 from workloads.trace import Trace
 
-__all__ = ["Outcome", "compare", "month_of", "month_table", "play_route"]
+__all__ = ["Mix", "Outcome", "compare", "month_of", "month_table", "play_route"]
 
 QUANTILES = (("ttft", 0.5), ("ttft", 0.95), ("ttft", 0.99), ("tpot", 0.95), ("e2e", 0.95))
 Progress = Callable[[float], None]
+
+
+class Mix(NamedTuple):
+    """The mean of the requests that an endpoint answered, in tokens."""
+
+    prompt: float
+    output: float
+    cached: float
+    written: float
+    usd: float
+    """What it charged. [USD]"""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -51,8 +68,8 @@ class Outcome:
     scenario: Scenario | None = None
     overflow_share: float = 0.0
     """Of the requests, those that our own replicas passed on."""
-    overflow_usd: float = 0.0
-    """Price of such a request at the endpoint. [USD]"""
+    mix: Mix | None = None
+    """The mean request that an endpoint answered."""
     broken: tuple[str, ...] = field(default=())
     """Constraints that it breaks, in words."""
 
@@ -106,9 +123,9 @@ def play_route(
     if isinstance(route, Bought):
         tokens_out = float(trace.output_tokens.sum()) * scale
         month = Usage(seconds=SECONDS_PER_MONTH, gpu_s={}, output_tokens=tokens_out)
-        lines, _ = _called(result, route.price, scale, route.cached_share, route.batch_share)
+        lines, mix = _called(result, route, scale, route.batch_share)
         lines += route.overheads.lines(month)
-        return _outcome(comparison, route, lines, result, scale)
+        return _outcome(comparison, route, lines, result, scale, mix=mix)
     used = usage_of(result)
     gpus = route.gpus
     if isinstance(gpus, Spot) and any(fault.kind == "spot_reclaim" for fault in scenario.faults):
@@ -117,28 +134,31 @@ def play_route(
     lines = [*rent, *route.overheads.lines(month_of(used), total(rent))]
     extra: dict[str, Any] = {"used": used, "scenario": scenario}
     if isinstance(route, Hybrid):
-        away, each = _called(result, route.overflow.price, scale, route.overflow.cached_share)
+        away, mix = _called(result, route.overflow, scale)
         lines += away
         share = result.calls["request"].nunique() / len(trace)
-        extra |= {"overflow_share": share, "overflow_usd": each}
+        extra |= {"overflow_share": share, "mix": mix}
     return _outcome(comparison, route, lines, result, scale, **extra)
 
 
 def _called(
-    result: Result,
-    price: TokenPrice,
-    scale: float,
-    cached_share: float = 0.0,
-    batch_share: float = 0.0,
-) -> tuple[list[CostLine], float]:
-    """Lines of the calls of a run, for a month, and the price of a mean call. [USD]"""
+    result: Result, asked: Bought | Elsewhere, scale: float, batch_share: float = 0.0
+) -> tuple[list[CostLine], Mix | None]:
+    """Lines of the calls of a run, for a month, and the mean call; none where there were none."""
     calls = result.calls[result.calls["usd"] > 0]
     prompt = calls["prompt_tokens"].to_numpy(np.float64)
-    cached = np.maximum(calls["cached_tokens"].to_numpy(np.float64), cached_share * prompt)
+    cached = np.maximum(calls["cached_tokens"].to_numpy(np.float64), asked.cached_share * prompt)
     output = calls["output_tokens"].to_numpy(np.float64)
-    lines = api_lines(price, prompt, output, cached, batch_share)
-    each = total(lines) / len(calls) if len(calls) else 0.0
-    return [line.scaled(scale) for line in lines], each
+    share = asked.written_share
+    if share is None:
+        share = float(asked.price.rates.cache_write is not None and bool(cached.sum() > 0))
+    written = share * (prompt - cached)
+    lines = api_lines(asked.price, prompt, output, cached, batch_share, written=written)
+    month = [line.scaled(scale) for line in lines]
+    if not len(calls):
+        return month, None
+    a, b, c, d = (float(column.mean()) for column in (prompt, output, cached, written))
+    return month, Mix(a, b, c, d, usd=total(lines) / len(calls))
 
 
 def month_of(used: Usage) -> Usage:
@@ -167,6 +187,10 @@ def _scenario_of(
             scenario = Scenario.from_file(comparison.base, changes)
         except InputError as error:
             raise InputError(f"routes, {route.name}: {error}") from None
+    if scenario.pools or scenario.disaggregation is not None:
+        raise InputError(
+            f"routes, {route.name}: a route has one kind of replica; its scenario has pools"
+        )
     server = getattr(route.gpus, "server", None)
     gpu = server.gpu if server is not None else route.gpus.offer.gpu  # type: ignore[union-attr]
     if gpu not in (scenario.gpu.name, *scenario.gpu.aliases):

@@ -5,7 +5,7 @@ The runs give throughput; what it costs is computed from that, and never interpo
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -16,13 +16,24 @@ from simulator.record.usage import busy_share
 from simulator.scenario import Scenario
 from simulator.simulate import simulate
 
-__all__ = ["Capacity", "capacity"]
+__all__ = ["Capacity", "capacity", "same_replica"]
 
 FIRST, MOST = 0.5, 300.0
 """Loads that are tried, over that of the scenario."""
 HALVINGS = 4
+ALONE: dict[str, Any] = {
+    "replicas": 1, "overflow": None, "autoscaler": None, "faults": (), "operations": (),
+    "start_up": None,
+}  # fmt: skip
+"""What is changed in a scenario to run one replica of it."""
 WARM_UP = 0.2
 """Share of a run that is not counted: it begins empty."""
+
+
+def same_replica(scenario: Scenario) -> str:
+    """What a replica's capacity depends on: scenarios in which that is alike share their runs."""
+    beside = {"name": "", "offer": None}
+    return repr(scenario.model_copy(update={**ALONE, **beside}))
 
 
 class Capacity(NamedTuple):
@@ -41,7 +52,8 @@ def capacity(scenario: Scenario, grid: Grid) -> Capacity:
 
     Parameters
     ----------
-    scenario : of any number of replicas; one of them is run, on the same kind of requests.
+    scenario : of any number of replicas; one of them is run, on the same kind of requests, without
+        faults, scaling and operations: what they cost is in the month, not in the capacity.
 
     Returns
     -------
@@ -53,13 +65,12 @@ def capacity(scenario: Scenario, grid: Grid) -> Capacity:
     for seed in range(grid.seeds):
         one = scenario.model_copy(
             update={
-                "replicas": 1,
-                "overflow": None,
+                **ALONE,
                 "seed": scenario.seed + seed,
                 "horizon_s": grid.horizon_s,
             }
         )
-        mine = _curve(one, scenario.replicas, grid)
+        mine = _curve(one, max(1, scenario.replicas), grid)
         rows += [{"seed": seed, **row} for row in mine]
         found.append(_crossing(pd.DataFrame(mine), grid.good_share))
     spread = float(np.std(found, ddof=1)) / np.sqrt(len(found))

@@ -11,7 +11,6 @@ import math
 import numpy as np
 import pandas as pd
 
-from simulator.economics.capital import HOURS_PER_MONTH
 from simulator.economics.usage import SECONDS_PER_MONTH
 from simulator.record.metrics import goodput
 from simulator.record.usage import in_system
@@ -24,21 +23,24 @@ __all__ = ["LEVELS", "peak_rule"]
 LEVELS = ("mean", "p95", "p99", "peak")
 
 
-def peak_rule(scenario: Scenario, trace: Trace, at_once: float) -> pd.DataFrame:
+def peak_rule(
+    scenario: Scenario, trace: Trace, at_once: float, replica_month_usd: float
+) -> pd.DataFrame:
     """What it costs and saves to make a fleet for ever rarer peaks.
 
     Parameters
     ----------
-    scenario : its offer is the price; with enough replicas that requests hardly wait.
+    scenario : with enough replicas that requests hardly wait.
     trace : the requests.
     at_once : requests in the system that one replica takes within the SLO.
+    replica_month_usd : what a replica costs. [USD/month]
 
     Returns
     -------
     DataFrame, a row a level: level, simultaneous, replicas, usd_per_month, good_share,
     missed_per_month, and against the level before: more_usd, fewer_missed, usd_per_miss_saved.
     """
-    scenario = scenario.model_copy(update={"overflow": None})
+    scenario = scenario.model_copy(update={"overflow": None, "autoscaler": None})
     instants, number = in_system(simulate(scenario, trace))
     length = np.diff(instants)
     order = np.argsort(number, kind="stable")
@@ -55,13 +57,12 @@ def peak_rule(scenario: Scenario, trace: Trace, at_once: float) -> pd.DataFrame:
         replicas = max(1, math.ceil(levels[level] / at_once))
         good = goodput(simulate(scenario.model_copy(update={"replicas": replicas}), trace))
         missed = (len(trace) - good.good_requests) * SECONDS_PER_MONTH / span_s
-        each = scenario.gpus_per_replica * scenario.offer.usd_per_gpu_hour * HOURS_PER_MONTH
         rows.append(
             {
                 "level": level,
                 "simultaneous": levels[level],
                 "replicas": replicas,
-                "usd_per_month": replicas * each,
+                "usd_per_month": replicas * replica_month_usd,
                 "good_share": good.share,
                 "missed_per_month": missed,
             }

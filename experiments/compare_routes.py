@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
+import numpy as np
 from pydantic import Field, model_validator
 
+from experiments.compare_prices import Priced
 from experiments.compare_service import Service
 from hardware_profiles.errors import InputError, did_you_mean
 from hardware_profiles.price import Share
-from hardware_profiles.price_per_token import TokenPrice
 from hardware_profiles.profile import Positive, Text, load_yaml
 from hardware_profiles.value import Value
 from simulator.economics.outlook import CORRELATIONS, RANGES
@@ -31,6 +33,8 @@ __all__ = [
     "Route",
     "SelfHosted",
 ]
+
+Correlation = Annotated[float, Field(gt=-1, lt=1)]
 
 
 class _Named(Value):
@@ -52,7 +56,7 @@ class SelfHosted(_Named):
     overheads: Overheads
     pass_rate: Share = 1.0
     """Answers that are good enough; the others are asked again at `escalate_to`."""
-    escalate_to: TokenPrice | None = None
+    escalate_to: Priced | None = None
 
 
 class Bought(_Named):
@@ -60,23 +64,27 @@ class Bought(_Named):
 
     kind: Literal["endpoint"] = "endpoint"
     private: bool = False
-    price: TokenPrice
+    price: Priced
     service: Service
     overheads: Overheads
     cached_share: Share = 0.0
     """Of the prompt tokens, found in the provider's cache at least; the simulated ones count."""
+    written_share: Share | None = None
+    """Of the other prompt tokens, kept in that cache, where keeping has a price; not given: all if
+    any are found there, for what is found was kept, else none."""
     batch_share: Share = 0.0
     """Of the requests, those that can wait a day."""
     pass_rate: Share = 1.0
-    escalate_to: TokenPrice | None = None
+    escalate_to: Priced | None = None
 
 
 class Elsewhere(Value):
     """Where requests go that find our own replicas full, and when."""
 
-    price: TokenPrice
+    price: Priced
     service: Service
     cached_share: Share = 0.0
+    written_share: Share | None = None
     when: Annotated[tuple[When, ...], Field(min_length=1)]
     """Any of these sends a request away: a queue, a first token too late, an outage."""
 
@@ -124,6 +132,11 @@ class Outlook(Value):
     season: Annotated[tuple[Positive, ...], Field(max_length=12)] = ()
     ranges: dict[str, tuple[float, float, float]] = {}
     """Least, most likely, most; of the inputs named in `simulator.economics.outlook.RANGES`."""
+    correlations: tuple[tuple[Text, Text, Correlation], ...] | None = None
+    """Two inputs and the correlation of their normal scores; not given: GPU and API prices at 0.5;
+    empty: none."""
+    starts: date | None = None
+    """First day of the first month, for announced prices; not given: the day a price was read."""
 
     @model_validator(mode="after")
     def _hangs_together(self) -> Self:
@@ -141,6 +154,7 @@ class Outlook(Value):
             least = 1.0 if name == "peak_to_mean" else 0.0 if factor else -0.95
             if name != "noise" and low < least:
                 raise InputError(f"ranges.{name}: expected at least {least:g}, found {low:g}")
+        _possible(self.drawn_together(), RANGES)
         if self.season and len(self.season) != 12:
             raise InputError(f"season: expected 12 factors or none, found {len(self.season)}")
         return self
@@ -150,10 +164,29 @@ class Outlook(Value):
         given = {name: Range(*values) for name, values in self.ranges.items()}
         return {**RANGES, **given}
 
-    @property
-    def correlations(self) -> Mapping[tuple[str, str], float]:
-        """What goes together."""
-        return CORRELATIONS
+    def drawn_together(self) -> Mapping[tuple[str, str], float]:
+        """What goes together, and how much."""
+        if self.correlations is None:
+            return CORRELATIONS
+        return {(one, other): value for one, other, value in self.correlations}
+
+
+def _possible(correlations: Mapping[tuple[str, str], float], known: Mapping[str, Range]) -> None:
+    """Refuse correlations of unknown inputs, and those that no distribution has at once."""
+    names = list(known)
+    matrix = np.eye(len(names))
+    for (one, other), value in correlations.items():
+        for name in (one, other):
+            if name not in known:
+                raise InputError(
+                    f"correlations: no input is called {name!r}; {did_you_mean(name, known)}"
+                )
+        if one == other:
+            raise InputError(f"correlations: {one} with itself")
+        i, j = names.index(one), names.index(other)
+        matrix[i, j] = matrix[j, i] = value
+    if np.linalg.eigvalsh(matrix).min() <= 0:
+        raise InputError("correlations: no distribution has all of these at once")
 
 
 class Comparison(Value):

@@ -26,7 +26,7 @@ from simulator.economics.way import hybrid_sizes
 from simulator.record.files import write_json
 from simulator.record.store import whole_folder
 
-__all__ = ["audit", "peak_of", "run_comparison"]
+__all__ = ["audit", "peak_of", "run_comparison", "sizes_of", "years_of"]
 
 TABLE_FILE = "routes.csv"
 PARS = (1.0, 2.0, 4.0, 8.0)
@@ -75,16 +75,41 @@ def audit(outcomes: Sequence[Outcome]) -> pd.DataFrame:
 
 
 def peak_of(found: Decision) -> pd.DataFrame:
-    """The peak rule on the first route with GPUs; empty where there is none."""
+    """The peak rule on the route with the most replicas; empty where none has any."""
     ours = [o for o in found.outcomes if o.scenario is not None]
     if not ours:
         return pd.DataFrame()
-    scenario = ours[0].scenario
+    chosen = max(ours, key=lambda o: o.used.peak_gpus if o.used else 0)
+    scenario, name = chosen.scenario, chosen.route.name
     assert scenario is not None
-    known: Capacity = found.capacities[ours[0].route.name]
+    known: Capacity = found.capacities[name]
     curve = known.runs[known.runs["good_share"] >= found.comparison.grid.good_share]
     at_once = float((curve["load"] * curve["e2e_mean_s"]).max())
-    return peak_rule(scenario, scenario.trace(), max(at_once, 1.0))
+    each = found.way(name).usd_per_replica_month
+    table = peak_rule(scenario, scenario.trace(), max(at_once, 1.0), each)
+    return table.assign(route=name)
+
+
+def sizes_of(found: Decision) -> pd.DataFrame:
+    """Each hybrid by the number of replicas kept and the burstiness; empty where there is none.
+
+    Returns
+    -------
+    DataFrame: route, peak_to_mean, replicas, overflow_share, usd_per_month.
+    """
+    tables = [
+        hybrid_sizes(way, found.load, par).assign(route=way.name, peak_to_mean=par)
+        for way in found.ways
+        if way.kind == "hybrid"
+        for par in PARS
+    ]
+    columns = ["route", "peak_to_mean", "replicas", "overflow_share", "usd_per_month"]
+    return pd.concat(tables, ignore_index=True)[columns] if tables else pd.DataFrame()
+
+
+def years_of(found: Decision) -> pd.DataFrame:
+    """What the draws say of each route, and how it does beside the cheapest endpoint."""
+    return found.drawn.table.join(found.against).rename_axis("route")
 
 
 def _keep(found: Decision, outcomes: Sequence[Outcome], folder: Path) -> None:
@@ -100,17 +125,15 @@ def _keep(found: Decision, outcomes: Sequence[Outcome], folder: Path) -> None:
 
     month_table(outcomes).to_csv(folder / TABLE_FILE, index=False, lineterminator="\n")
     audit(outcomes).to_csv(folder / "audit.csv", index=False, lineterminator="\n")
-    found.drawn.table.rename_axis("route").to_csv(folder / "years.csv", lineterminator="\n")
+    years_of(found).to_csv(folder / "years.csv", lineterminator="\n")
+    found.by_volume.to_csv(folder / "chances.csv", lineterminator="\n")
     found.break_even.to_csv(folder / "break_even.csv", index=False, lineterminator="\n")
     found.tornado.join(found.sobol).rename_axis("input").to_csv(
         folder / "inputs.csv", lineterminator="\n"
     )
-    for way in found.ways:
-        if way.kind == "hybrid":
-            sizes = pd.concat(
-                [hybrid_sizes(way, found.load, par).assign(peak_to_mean=par) for par in PARS]
-            )
-            sizes.to_csv(folder / "hybrid_sizes.csv", index=False, lineterminator="\n")
+    sizes = sizes_of(found)
+    if len(sizes):
+        sizes.to_csv(folder / "hybrid_sizes.csv", index=False, lineterminator="\n")
     grid = [c.runs.assign(route=name) for name, c in found.capacities.items()]
     if grid:
         pd.concat(grid).to_csv(folder / "capacity.csv", index=False, lineterminator="\n")
@@ -138,7 +161,7 @@ def _keep(found: Decision, outcomes: Sequence[Outcome], folder: Path) -> None:
         "best": found.best,
         "rival": found.second,
         "evpi_usd": found.drawn.evpi_usd,
-        "years": found.drawn.table.to_dict(orient="index"),
+        "years": years_of(found).to_dict(orient="index"),
         "ruled_out": {o.route.name: list(o.broken) for o in outcomes if o.broken},
     }
     write_json(summary, folder / "comparison.json")

@@ -7,7 +7,7 @@ one is not believed, names that resolve to another model are told.
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from importlib.metadata import version
@@ -29,6 +29,8 @@ FIELDS = {
     "cache_write": "cache_write_mtok",
 }
 BATCH = {"processing": "batch"}
+YEARS_AHEAD = 5
+"""For which announced changes are looked for."""
 
 
 def token_price(
@@ -39,7 +41,7 @@ def token_price(
     batch_factor: float | None = None,
     second: SecondSource | None = None,
 ) -> TokenPrice:
-    """Price of a model at a provider, as the list has it for a day.
+    """Price of a model at a provider, as the list has it for a day, with the changes announced.
 
     Parameters
     ----------
@@ -58,7 +60,7 @@ def token_price(
     """
     seller = _provider(provider)
     entry = _model(seller, model)
-    at = datetime(on.year, on.month, on.day, tzinfo=UTC)
+    at = _noon(on)
     listed = entry.get_prices(at)
     if listed.input_mtok is None or listed.output_mtok is None:
         raise InputError(f"{provider}/{model}: the price list has no price per token for it")
@@ -79,6 +81,7 @@ def token_price(
             "model": entry.id,
             "rates": _rates(listed, 0),
             "tiers": [{"above_tokens": s, "rates": _rates(listed, s)} for s in starts],
+            "changes": _changes(entry, on),
             "batch_factor": _batch_factor(entry, listed, at, batch_factor),
             "second": second,
         }
@@ -90,6 +93,27 @@ def price_changes(provider: str, model: str, first: date, last: date) -> dict[da
     months = range(first.year * 12 + first.month - 1, last.year * 12 + last.month)
     days = [date(month // 12, month % 12 + 1, 1) for month in months]
     return {day: token_price(provider, model, day) for day in days}
+
+
+def _noon(day: date) -> datetime:
+    """Noon, as a price that changes at midnight in some place has changed by then."""
+    return datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
+
+
+def _changes(entry: ModelInfo, on: date) -> list[dict[str, Any]]:
+    """Changes that the list has announced for the years after a day, to the day."""
+    found = []
+    before = _rates(entry.get_prices(_noon(on)), 0)
+    for week in range(YEARS_AHEAD * 52):
+        first = on + timedelta(weeks=week)
+        if _rates(entry.get_prices(_noon(first + timedelta(weeks=1))), 0) == before:
+            continue
+        for day in (first + timedelta(days=n) for n in range(1, 8)):
+            rates = _rates(entry.get_prices(_noon(day)), 0)
+            if rates != before and rates["input"] is not None and rates["output"] is not None:
+                found.append({"on": day, "rates": rates})
+                before = rates
+    return found
 
 
 @cache

@@ -1,5 +1,7 @@
 """Price per token: what an endpoint charges for a request, cached, batched and long ones too."""
 
+from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
@@ -12,7 +14,7 @@ from hardware_profiles.price import DISAGREES_ABOVE, SecondSource, Share, one_cu
 from hardware_profiles.profile import NotNegative, Profile, Text
 from hardware_profiles.value import Value
 
-__all__ = ["Rates", "Tier", "TokenPrice"]
+__all__ = ["PriceChange", "Rates", "Tier", "TokenPrice"]
 
 Rate = Annotated[NotNegative, Field(le=10_000)]
 
@@ -48,6 +50,13 @@ class Tier(Value):
     rates: Rates
 
 
+class PriceChange(Value):
+    """Other rates from a day on, as the provider has announced them."""
+
+    on: date
+    rates: Rates
+
+
 class TokenPrice(Profile):
     """What a model costs at a provider.
 
@@ -64,6 +73,8 @@ class TokenPrice(Profile):
     tiers: tuple[Tier, ...] = ()
     batch_factor: Share | None = None
     """Price of a request that may take a day, over that of one that may not; none: not offered."""
+    changes: tuple[PriceChange, ...] = ()
+    """What is announced; the rates above hold until then."""
     second: SecondSource | None = None
     """What another source gives for a million input tokens."""
 
@@ -100,6 +111,30 @@ class TokenPrice(Profile):
             usd = np.where(tokens > tier.above_tokens, dearer, usd)
         return np.asarray(usd * (self.batch_factor if batch and self.batch_factor else 1.0))
 
+    def announced(
+        self,
+        days: Sequence[date],
+        prompt: float,
+        output: float,
+        cached: float = 0.0,
+        cache_write: float = 0.0,
+    ) -> tuple[float, ...]:
+        """Price of a request on days to come, over what it costs at today's rates.
+
+        >>> TokenPrice.named("google-gemini-3.8-flash").announced(
+        ...     [date(2026, 12, 1), date(2027, 1, 1)], 1000, 200
+        ... )
+        (1.0, 2.0)
+        """
+        parts = (prompt, cached, cache_write, output)
+        today = float(self.rates.usd(*parts))
+        found = []
+        for day in days:
+            due = [change.rates for change in self.changes if change.on <= day]
+            usd = float(due[-1].usd(*parts)) if due else today
+            found.append(usd / today if today > 0 else 1.0)
+        return tuple(found)
+
     @property
     def sources_disagree(self) -> bool:
         """Whether there is a second source, and it gives another price."""
@@ -116,4 +151,7 @@ class TokenPrice(Profile):
         starts = [tier.above_tokens for tier in self.tiers]
         if starts != sorted(set(starts)):
             raise InputError(f"tiers: above_tokens must rise from tier to tier, found {starts}")
+        days = [change.on for change in self.changes]
+        if days != sorted(set(days)):
+            raise InputError("changes: the days must rise from change to change")
         return self

@@ -22,11 +22,13 @@ class Spend(NamedTuple):
     input_usd: Floats
     """Of prompt tokens that were not cached."""
     cached_usd: Floats
+    written_usd: Floats
+    """Of prompt tokens kept in the cache for later, where that has a price."""
     output_usd: Floats
 
     @property
     def usd(self) -> Floats:
-        return np.asarray(self.input_usd + self.cached_usd + self.output_usd)
+        return np.asarray(self.input_usd + self.cached_usd + self.written_usd + self.output_usd)
 
 
 def api_spend(
@@ -35,12 +37,14 @@ def api_spend(
     output: ArrayLike,
     cached: ArrayLike = 0.0,
     batch_share: float = 0.0,
+    written: ArrayLike = 0.0,
 ) -> Spend:
     """Price requests one by one: tiers depend on the length of each.
 
     Parameters
     ----------
     prompt, output, cached : tokens of each request; cached ones are a part of the prompt.
+    written : tokens of the prompt that are kept in the cache, other ones than the cached.
     batch_share : of the requests, those that can wait for the price of batches; the share is taken
         of each.
 
@@ -55,14 +59,19 @@ def api_spend(
     tokens, out = np.atleast_1d(np.asarray(prompt, np.float64)), np.asarray(output, np.float64)
     read = np.broadcast_to(np.asarray(cached, np.float64), tokens.shape)
     out = np.broadcast_to(out, tokens.shape)
-    whole = price.usd(tokens, out, read)
-    prompts = price.usd(tokens, 0.0, read)
-    # All of the prompt at the price of cached tokens, of which so many are.
-    read_usd = price.usd(tokens, 0.0, tokens) * np.divide(
-        read, tokens, out=np.zeros_like(tokens), where=tokens > 0
-    )
+    kept = np.broadcast_to(np.asarray(written, np.float64), tokens.shape)
+    whole = price.usd(tokens, out, read, kept)
+    prompts = price.usd(tokens, 0.0, read, kept)
+
+    def part(all_of_it: Floats, some: Floats) -> Floats:
+        """All of the prompt at a price, of which so many tokens are."""
+        return all_of_it * np.divide(some, tokens, out=np.zeros_like(tokens), where=tokens > 0)
+
+    read_usd = part(price.usd(tokens, 0.0, tokens), read)
+    kept_usd = part(price.usd(tokens, 0.0, 0.0, tokens), kept)
     factor = 1.0 - batch_share * (1.0 - (price.batch_factor or 0.0)) if batch_share else 1.0
-    return Spend((prompts - read_usd) * factor, read_usd * factor, (whole - prompts) * factor)
+    fresh_usd = prompts - read_usd - kept_usd
+    return Spend(*(usd * factor for usd in (fresh_usd, read_usd, kept_usd, whole - prompts)))
 
 
 def api_lines(
@@ -72,27 +81,34 @@ def api_lines(
     cached: ArrayLike = 0.0,
     batch_share: float = 0.0,
     prefix: str = "api",
+    written: ArrayLike = 0.0,
 ) -> list[CostLine]:
-    """Cost lines of requests bought by the token."""
-    spend = api_spend(price, prompt, output, cached, batch_share)
+    """Cost lines of requests bought by the token; parameters as in `api_spend`."""
+    spend = api_spend(price, prompt, output, cached, batch_share, written)
+    rates = price.rates
     tokens = {
-        "input": float(np.sum(prompt) - np.sum(cached)),
+        "input": float(np.sum(prompt) - np.sum(cached) - np.sum(written)),
         "cached": float(np.sum(cached)),
+        "cache_write": float(np.sum(written)),
         "output": float(np.sum(output)),
     }
-    rates = {
-        "input": price.rates.input,
-        "cached": price.rates.input if price.rates.cached is None else price.rates.cached,
-        "output": price.rates.output,
+    each = {
+        "input": rates.input,
+        "cached": rates.input if rates.cached is None else rates.cached,
+        "cache_write": rates.input if rates.cache_write is None else rates.cache_write,
+        "output": rates.output,
     }
-    usd = {"input": spend.input_usd, "cached": spend.cached_usd, "output": spend.output_usd}
+    usd = dict(zip(tokens, spend, strict=True))
+    if rates.cache_write is None:
+        usd["input"] = usd["input"] + usd.pop("cache_write")
+        tokens["input"] += tokens["cache_write"]
     return [
         cost_line(
             f"{prefix}_{kind}",
             max(0.0, float(usd[kind].sum())),
             "API",
             f"{kind} tokens x price per million, long prompts at theirs, batches at theirs",
-            {"M tokens": tokens[kind] / 1e6, "USD/M": rates[kind], "batched": batch_share},
+            {"M tokens": tokens[kind] / 1e6, "USD/M": each[kind], "batched": batch_share},
             price,
             work=1.0,
             marginal=1.0,

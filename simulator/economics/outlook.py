@@ -105,9 +105,9 @@ def cash_flows(
     Shape (draws, months + 1); costs are positive, the last month has what servers sell for.
     """
     f = futures(way, x, load, months, season)
-    paid = way.people_usd * f.wages + way.fixed_usd
-    start = np.full((len(paid), 1), way.once_usd)
     requests = f.load * SECONDS_PER_MONTH
+    paid = way.people_usd * f.wages + way.fixed_usd + requests * way.asked_again_usd * f.api
+    start = np.full((len(paid), 1), way.once_usd)
     price = way.price_per_request * f.api * _announced(way, months)
     if way.kind == "endpoint":
         return np.hstack([start, paid + requests * price])

@@ -10,12 +10,12 @@ from numpy.typing import ArrayLike, NDArray
 from simulator.economics.capital import HOURS_PER_MONTH, capital_charge, monthly_rate
 
 __all__ = [
-    "servers_for",
     "OwnedServer",
     "Site",
     "failure_rate",
     "lifetime_cost",
     "server_watts",
+    "servers_for",
 ]
 
 Floats = NDArray[np.float64]

@@ -16,6 +16,9 @@ Draws = Mapping[str, Floats]
 Model = Callable[[Draws], Floats]
 
 
+RESAMPLES = 200
+
+
 class Range(NamedTuple):
     """A triangular range: least, most likely, most; with low = high a fixed number."""
 
@@ -135,7 +138,8 @@ def tornado(model: Model, ranges: Mapping[str, Range]) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame indexed by input: low, high, swing; differences from the middle. [USD]
+    DataFrame indexed by input: low, high, swing; differences from `middle`, which is the same in
+    all rows. [USD]
     """
     names = list(ranges)
     middle = {name: float(ranges[name].at(0.5)) for name in names}
@@ -146,7 +150,8 @@ def tornado(model: Model, ranges: Mapping[str, Range]) -> pd.DataFrame:
     away = (found[:-1] - found[-1]).reshape(-1, 2)
     table = pd.DataFrame({"low": away[:, 0], "high": away[:, 1]}, index=names)
     swing = (table["high"] - table["low"]).abs()
-    return table.assign(swing=swing).sort_values("swing", ascending=False, kind="stable")
+    table = table.assign(swing=swing, middle=float(found[-1]))
+    return table.sort_values("swing", ascending=False, kind="stable")
 
 
 def sobol(
@@ -162,18 +167,35 @@ def sobol(
 
     Returns
     -------
-    DataFrame indexed by input: first_order, total_order.
+    DataFrame indexed by input: first_order, total_order, and the ends of the total order's 95 %
+    interval by bootstrap, total_low and total_high.
     """
-    from scipy.stats import sobol_indices, uniform
+    from scipy.stats import qmc, sobol_indices
 
     names = [name for name in ranges if ranges[name].low < ranges[name].high]
 
-    def of_uniform(u: Floats) -> Any:
+    def of_uniform(u: Floats) -> Floats:
         drawn = {name: ranges[name].at(u[i]) for i, name in enumerate(names)}
         fixed = {n: np.full(u.shape[1], r.low) for n, r in ranges.items() if n not in drawn}
         return model({**drawn, **fixed})
 
-    inputs: Any = [uniform()] * len(names)
-    found = sobol_indices(func=of_uniform, n=draws, dists=inputs, rng=rng)
-    columns = {"first_order": found.first_order, "total_order": found.total_order}
+    points = qmc.Sobol(2 * len(names), rng=rng).random(draws).T
+    one, other = points[: len(names)], points[len(names) :]
+    mixed = np.repeat(one[None], len(names), axis=0)
+    for i in range(len(names)):
+        mixed[i, i] = other[i]
+    a, b, ab = of_uniform(one), of_uniform(other), np.stack([of_uniform(u) for u in mixed])
+
+    def indices(which: Any) -> Any:
+        """Both kinds of index from some of the points, shape (2, inputs)."""
+        if np.ptp(a[which]) == 0:
+            return np.zeros((2, len(names)))
+        values = {"f_A": a[None, which], "f_B": b[None, which], "f_AB": ab[:, None, which]}
+        found: Any = sobol_indices(func=values, n=draws)
+        return np.stack([found.first_order.ravel(), found.total_order.ravel()])
+
+    first, total = indices(slice(None))
+    resampled = [indices(rng.integers(0, draws, draws))[1] for _ in range(RESAMPLES)]
+    low, high = np.quantile(resampled, [0.025, 0.975], axis=0)
+    columns = {"first_order": first, "total_order": total, "total_low": low, "total_high": high}
     return pd.DataFrame(columns, index=names).sort_values("total_order", ascending=False)

@@ -77,6 +77,8 @@ class Way:
     """At the endpoint, or of what overflows. [USD]"""
     price_path: tuple[float, ...] = ()
     """Announced prices over today's, by month; after the last they stay. None: today's."""
+    asked_again_usd: float = 0.0
+    """At a better model, for answers that were not good enough, per request served here. [USD]"""
     people_usd: float = 0.0
     """Grows with wages. [USD/month]"""
     fixed_usd: float = 0.0
@@ -94,10 +96,32 @@ class Way:
         """People and the rest. [USD/month]"""
         return self.people_usd + self.fixed_usd
 
+    def beside_usd(self, load: ArrayLike) -> Floats:
+        """Overheads, and answers asked again elsewhere. [USD/month]"""
+        requests = np.asarray(load, np.float64) * SECONDS_PER_MONTH
+        return np.asarray(self.overhead_usd + self.asked_again_usd * requests)
+
     def servers(self, replicas: ArrayLike) -> Floats:
         """Servers to own for so many replicas."""
         needed = servers_for(replicas, self.gpus_per_replica, self.server_gpus)
         return np.asarray(np.maximum(needed, self.least_servers) + self.spare_servers)
+
+    @property
+    def share_of_server(self) -> float:
+        """Servers that a replica takes."""
+        return float(servers_for(1, self.gpus_per_replica, self.server_gpus)) / self.lot
+
+    @property
+    def lot(self) -> int:
+        """Replicas in a server of one's own; 1 where they are rented one by one."""
+        return max(1, self.server_gpus // self.gpus_per_replica) if self.kind == "owned" else 1
+
+    @property
+    def usd_per_replica_month(self) -> float:
+        """What a replica costs, rented or as a part of a server. [USD/month]"""
+        if self.kind == "owned":
+            return self.server_charge_usd * self.share_of_server
+        return self.replica_month_usd
 
     @property
     def server_charge_usd(self) -> float:
@@ -173,11 +197,13 @@ def replicas_beyond(
     """
     if not way.elastic:
         need = replicas_for(load, requests_per_s, peak_to_mean, way.spares)
-        return np.asarray(np.maximum(need - kept, 0.0))
-    total = np.zeros(np.broadcast(load, requests_per_s, peak_to_mean, kept).shape)
+        return np.asarray(np.maximum(need - np.asarray(kept, np.float64), 0.0))
+    firm = np.asarray(kept, np.float64)
+    shape = np.broadcast(*map(np.asarray, (load, requests_per_s, peak_to_mean)), firm).shape
+    total = np.zeros(shape)
     for q in (np.arange(QUANTILES) + 0.5) / QUANTILES:
         now = replicas_for(load, requests_per_s, load_at(q, peak_to_mean), way.spares)
-        total += np.maximum(now - kept, 0.0)
+        total += np.maximum(now - firm, 0.0)
     return np.asarray(total / QUANTILES)
 
 
@@ -195,17 +221,17 @@ def steady_month(way: Way, load: ArrayLike, peak_to_mean: ArrayLike = 1.0) -> Fl
     mean, par = np.asarray(load, np.float64), np.asarray(peak_to_mean, np.float64)
     requests = mean * SECONDS_PER_MONTH
     if way.kind == "endpoint":
-        return np.asarray(way.overhead_usd + way.price_per_request * requests + 0.0 * par)
+        return np.asarray(way.beside_usd(mean) + way.price_per_request * requests + 0.0 * par)
     if way.kind == "rented":
         held = replicas_beyond(way, mean, way.requests_per_s, par, 0)
-        return np.asarray(way.overhead_usd + held * way.replica_month_usd)
+        return np.asarray(way.beside_usd(mean) + held * way.replica_month_usd)
     if way.kind == "reserved":
         return _reserved_month(way, mean, par, np.asarray(float(way.committed)))
     if way.kind == "hybrid":
         return _hybrid_month(way, mean, par, np.asarray(float(way.committed)))
     need = replicas_for(mean, way.requests_per_s, par, way.spares)
     running = way.servers(need) * way.server_charge_usd + requests * way.power_usd_per_request
-    return np.asarray(way.overhead_usd + running)
+    return np.asarray(way.beside_usd(mean) + running)
 
 
 def best_month(way: Way, load: ArrayLike, peak_to_mean: ArrayLike = 1.0) -> Floats:
@@ -238,7 +264,7 @@ def best_month(way: Way, load: ArrayLike, peak_to_mean: ArrayLike = 1.0) -> Floa
 
 
 def _newsvendor(way: Way, mean: Floats, par: Floats) -> Floats:
-    """Replicas to reserve: as many as are needed for a share of the time that is price over price."""
+    """Replicas to reserve: those needed for a share of the time that is price over price."""
     if way.usd_per_gpu_h > way.usd_per_gpu_h_beyond:
         return np.zeros(np.broadcast(mean, par).shape)
     q = 1.0 - way.usd_per_gpu_h / way.usd_per_gpu_h_beyond if way.elastic else 1.0
@@ -248,13 +274,13 @@ def _newsvendor(way: Way, mean: Floats, par: Floats) -> Floats:
 def _reserved_month(way: Way, mean: Floats, par: Floats, kept: Floats) -> Floats:
     beyond = replicas_beyond(way, mean, way.requests_per_s, par, kept)
     dear = way.gpus_per_replica * way.usd_per_gpu_h_beyond * HOURS_PER_MONTH
-    return np.asarray(way.overhead_usd + kept * way.replica_month_usd + beyond * dear)
+    return np.asarray(way.beside_usd(mean) + kept * way.replica_month_usd + beyond * dear)
 
 
 def _hybrid_month(way: Way, mean: Floats, par: Floats, kept: Floats) -> Floats:
     over = overflow(mean, kept * way.requests_per_s, par) * SECONDS_PER_MONTH
     rent = kept * way.replica_month_usd
-    return np.asarray(way.overhead_usd + rent + over * way.price_per_request)
+    return np.asarray(way.beside_usd(mean) + rent + over * way.price_per_request)
 
 
 def sized(way: Way, load: float, peak_to_mean: float) -> Way:
@@ -264,7 +290,8 @@ def sized(way: Way, load: float, peak_to_mean: float) -> Way:
         return way.with_(committed=int(_newsvendor(way, mean, par)))
     if way.kind == "hybrid":
         table = hybrid_sizes(way, load, peak_to_mean)
-        return way.with_(committed=int(table.loc[table["usd_per_month"].idxmin(), "replicas"]))
+        best = int(table["usd_per_month"].to_numpy().argmin())
+        return way.with_(committed=int(table["replicas"].to_numpy()[best]))
     return way
 
 

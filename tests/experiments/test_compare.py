@@ -77,12 +77,12 @@ routes:
     overheads: buying-an-api
   - name: both
     kind: hybrid
-    scenario: {{replicas: 1}}
+    scenario: {{replicas: 1, engine.max_num_seqs: 1}}
     gpus: {{kind: on_demand, offer: nebius-h100-sxm-on-demand}}
     overheads: self-hosted
     overflow:
       price: together-llama-3.1-8b-turbo
-      when: [{{kind: ttft, ttft_s: 0.025}}]
+      when: [{{kind: ttft, ttft_s: 0.25}}]
       service: {SERVICE}
 """
 
@@ -155,8 +155,8 @@ def test_a_hybrid_sends_away_what_is_too_much(outcomes: list[Outcome]) -> None:
 
 def test_more_patience_overflows_less(comparison: Comparison, folder: Path) -> None:
     shares = []
-    for patience in (0.001, 0.025, 30.0):
-        path = changed(folder, "ttft_s: 0.025", f"ttft_s: {patience}")
+    for patience in (0.001, 0.25, 30.0):
+        path = changed(folder, "ttft_s: 0.25", f"ttft_s: {patience}")
         found = Comparison.from_file(path)
         both = found.model_copy(update={"routes": found.routes[-1:]})
         shares.append(compare(both)[0].overflow_share)
@@ -255,6 +255,48 @@ def test_limits_and_outages_refuse_requests(comparison: Comparison) -> None:
     assert good(mtbf_h=0.005, outage_s=60.0) < 1.0
 
 
+def test_what_is_found_in_a_cache_was_kept_there_at_a_price(comparison: Comparison) -> None:
+    api = next(route for route in comparison.routes if isinstance(route, Bought))
+    priced = {"listed": "anthropic/claude-haiku-4-5", "on": "2026-11-22"}
+    known = {**api.model_dump(), "price": priced, "cached_share": 0.5}
+    routes = [Bought.parse({**known, "name": "kept"}),
+              Bought.parse({**known, "name": "free", "written_share": 0.0})]  # fmt: skip
+    kept, free = compare(comparison.model_copy(update={"routes": tuple(routes)}))
+    lines = {line.line: line for line in kept.lines}
+    half = kept.requests_per_month * 600 / 2 / 1e6
+    assert lines["api_cached"].usd == pytest.approx(half * 0.10)
+    assert lines["api_cache_write"].usd == pytest.approx(half * 1.25)
+    assert kept.usd - free.usd == pytest.approx(half * 0.25)
+
+
+def test_a_price_of_the_list_needs_its_day(folder: Path) -> None:
+    listed = "price: {listed: google/gemini-3.8-flash, on: 2026-11-22}"
+    path = changed(folder, "price: together-llama-3.1-8b-turbo", listed)
+    (api,) = (r for r in Comparison.from_file(path).routes if r.name == "api")
+    assert isinstance(api, Bought)
+    assert api.price.changes[0].rates.output == 2 * api.price.rates.output
+    undated = "price: {listed: google/gemini-3.8-flash}"
+    with pytest.raises(InputError, match=r"on: this key is needed"):
+        Comparison.from_file(changed(folder, "price: together-llama-3.1-8b-turbo", undated))
+    for wrong in ("gemini-3.8-flash", "google/gemini-9"):
+        named = f"price: {{listed: {wrong}, on: 2026-11-22}}"
+        with pytest.raises(InputError, match=r"listed|no model called"):
+            Comparison.from_file(changed(folder, "price: together-llama-3.1-8b-turbo", named))
+
+
+def test_what_is_asked_again_is_paid_in_all_years(comparison: Comparison) -> None:
+    better = TokenPrice.named("openai-gpt-5.4-mini")
+    cloud = comparison.routes[0].model_copy(update={"pass_rate": 0.9, "escalate_to": better})
+    one = comparison.model_copy(update={"routes": (cloud,)})
+    outcomes = compare(one)
+    (line,) = (line for line in outcomes[0].lines if line.line == "escalation")
+    found = decision(one, outcomes)
+    way = found.way("cloud")
+    plain = way.with_(asked_again_usd=0.0)
+    more = float(steady_month(way, found.load)) - float(steady_month(plain, found.load))
+    assert more == pytest.approx(line.usd)
+
+
 def test_a_service_may_be_an_endpoint_of_the_shelf() -> None:
     found = Service.parse("together-llama-3.3-70b")
     assert found.ttft_s == 0.4
@@ -273,10 +315,12 @@ def test_capacity_is_between_loads_that_are_and_are_not_good(comparison: Compari
 
 def test_the_peak_rule_costs_more_and_misses_less(comparison: Comparison) -> None:
     scenario = Scenario.from_file(comparison.base)
-    table = peak_rule(scenario, scenario.trace(), at_once=1.0)
+    table = peak_rule(scenario, scenario.trace(), at_once=1.0, replica_month_usd=1000.0)
     assert table["level"].tolist() == ["mean", "p95", "p99", "peak"]
     assert table["replicas"].is_monotonic_increasing
     assert table["usd_per_month"].is_monotonic_increasing
+    assert table["usd_per_month"].to_numpy() == pytest.approx(1000.0 * table["replicas"].to_numpy())
+    assert table["missed_per_month"].iloc[-1] <= table["missed_per_month"].iloc[0]
 
 
 def test_the_future_ranks_what_keeps_the_constraints(decided: Decision) -> None:
@@ -350,6 +394,15 @@ def test_a_page_shows_signs_as_signs(tmp_path: Path) -> None:
         ("draws: 300", "draws: 300, ranges: {growth: [3, 2, 1]}", "least <= most likely <= most"),
         ("draws: 300", "draws: 300, ranges: {peak_to_mean: [0.5, 1, 2]}", "at least 1, found 0.5"),
         ("draws: 300", "draws: 1e9", "draws: .*less than or equal to"),
+        ("draws: 300", "draws: 300, correlations: [[gpu, fte, 0.5]]", "no input is called 'gpu'"),
+        ("draws: 300", "draws: 300, correlations: [[fte, fte, 0.5]]", "fte with itself"),
+        ("draws: 300", "draws: 300, correlations: [[fte, wages, 1.5]]", "less than 1"),
+        (
+            "draws: 300",
+            "draws: 300, correlations: [[fte, wages, .9], [fte, noise, .9], [wages, noise, -.9]]",
+            "no distribution has all of these",
+        ),
+        ("scenario: {replicas: 1, ", "scenario: {pools: [{name: a}], ", "pools"),
         ("seeds: 2", "seeds: 1", "seeds: .*greater than or equal to 2"),
         ("region: asia", "region: asia\n    cached_share: 1.2", "cached_share: .*less than"),
         ("kind: ttft", "kind: mood", "mood"),
@@ -358,7 +411,7 @@ def test_a_page_shows_signs_as_signs(tmp_path: Path) -> None:
         ("source: made up, ", "", "source"),
         ("offer: nebius-h100-sxm-spot", "offer: verda-b200-spot", "is a price for h100-sxm"),
         ("offer: nebius-h100-sxm-on-demand", "offer: aws-l4-on-demand", "gpus are l4, but"),
-        ("scenario: {replicas: 1}", "scenario: {replica: 1}", "replica"),
+        ("{replicas: 1, ", "{replica: 1, ", "replica"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_told_in_one_line(folder: Path, old: str, new: str, message: str) -> None:

@@ -93,13 +93,19 @@ def test_our_arithmetic_is_that_of_the_list() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["openai-gpt-5.4-mini", "anthropic-claude-sonnet-5", "google-gemini-3.8-flash"]
-)
+    "name",
+    [
+        "openai-gpt-5.4-mini", "openai-gpt-5.6-luna", "openai-gpt-5.6-terra",
+        "anthropic-claude-sonnet-5", "anthropic-claude-haiku-4-5", "google-gemini-3.8-flash",
+        "groq-llama-3.3-70b", "novita-llama-3.3-70b",
+    ],
+)  # fmt: skip
 def test_the_shelf_says_what_the_list_says(name: str) -> None:
     ours = TokenPrice.named(name)
     listed = token_price(ours.provider, ours.model, DAY)
-    assert (ours.rates.input, ours.rates.cached) == (listed.rates.input, listed.rates.cached)
-    assert ours.rates.output == listed.rates.output
+    assert ours.rates == listed.rates
+    assert ours.tiers == listed.tiers
+    assert ours.changes == listed.changes
     assert ours.batch_factor == listed.batch_factor
 
 
