@@ -8,7 +8,6 @@ batches of one run (`batch_means`, `batch_quantile`); `quantile_interval` is for
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,14 +18,11 @@ __all__ = [
     "LEVEL",
     "Difference",
     "Interval",
-    "Replicated",
     "batch_means",
     "batch_quantile",
     "mean_interval",
     "paired_difference",
     "quantile_interval",
-    "replicate_until",
-    "runs_needed",
 ]
 
 LEVEL = 0.95
@@ -78,6 +74,10 @@ class Difference(NamedTuple):
 
 def mean_interval(values: ArrayLike, level: float = LEVEL) -> Interval:
     r"""Student's interval on the mean, $\bar x \pm t_{n-1,(1+p)/2}\, s / \sqrt n$.
+
+    It is exact for normal values. Means of long runs are nearly so; those of short runs of a queue
+    are skewed and begin empty, and then it holds the truth less often. Of an M/M/1 at load 0.8,
+    runs of 3,000 requests are long enough; at 0.9 ten of 6,000 hold it 91 times in a hundred.
 
     Parameters
     ----------
@@ -183,74 +183,6 @@ def paired_difference(first: ArrayLike, second: ArrayLike, level: float = LEVEL)
     if a.shape != b.shape:
         raise ValueError(f"expected as many values of each, found {a.size} and {b.size}")
     return Difference(mean_interval(b - a, level))
-
-
-class Replicated(NamedTuple):
-    """What `replicate_until` found."""
-
-    interval: Interval
-    values: Floats
-    """One a replication, shape (n,)."""
-    narrow: bool
-    """Whether the interval became as narrow as was asked."""
-
-
-def replicate_until(
-    measure: Callable[[int], float],
-    *,
-    half_width: float | None = None,
-    relative: float | None = None,
-    least: int = 5,
-    most: int = 100,
-    level: float = LEVEL,
-) -> Replicated:
-    """Replicate until the interval on the mean is narrow enough.
-
-    Parameters
-    ----------
-    measure : gives the metric of replication 0, 1, 2, …
-    half_width : wanted, in the unit of the metric; or
-    relative : wanted, as a share of the mean.
-    least, most : replications to begin with, and to give up after. Few to begin with stop too
-        early too often; below five the interval holds the truth less often than it says.
-    """
-    if not 2 <= least <= most:
-        raise ValueError(f"expected 2 <= least <= most, found least {least}, most {most}")
-    values = [measure(i) for i in range(least)]
-    while True:
-        found = mean_interval(values, level)
-        wanted = runs_needed(found, half_width=half_width, relative=relative)
-        if wanted <= len(values) or len(values) >= most:
-            return Replicated(found, np.array(values), wanted <= len(values))
-        values.append(measure(len(values)))
-
-
-def runs_needed(
-    found: Interval, *, half_width: float | None = None, relative: float | None = None
-) -> int:
-    r"""Replications that would make an interval as narrow as wanted, if the spread is as it seems.
-
-    $n (h / h^*)^2$, at most doubled at a time. A relative width $\gamma$ is asked of the true mean,
-    so the estimate is held to $\gamma / (1 + \gamma)$: Law, Simulation Modeling and Analysis,
-    5th ed. (2015), 9.4.1.
-
-    >>> runs_needed(Interval(10.0, 9.0, 11.0, 8, 0.95), half_width=0.8)
-    13
-    """
-    if (half_width is None) == (relative is None):
-        raise ValueError("give either half_width or relative")
-    if relative is not None:
-        target = relative / (1 + relative) * abs(found.estimate)
-    else:
-        target = half_width if half_width is not None else math.inf
-    if not target >= 0:
-        return found.n if math.isnan(found.estimate) else 2 * found.n
-    if found.half_width <= target:
-        return found.n
-    if target == 0 or math.isinf(found.half_width):
-        return 2 * found.n
-    grown = found.n * (found.half_width / target) ** 2
-    return max(found.n + 1, min(2 * found.n, math.ceil(grown)))
 
 
 def _student(centre: float, values: Floats, level: float) -> Interval:

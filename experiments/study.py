@@ -30,7 +30,7 @@ class Until(Value):
     """Half the interval's width wanted, as a share of the mean; or"""
     half_width: Positive | None = None
     """wanted in the metric's own unit."""
-    least: Annotated[int, Field(ge=2, le=10_000)] = 5
+    least: Annotated[int, Field(ge=2, le=10_000)] = 8
     most: Replications = 50
     """Give up after so many."""
 

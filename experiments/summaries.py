@@ -6,9 +6,11 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from experiments.labels import shown, unit
-from experiments.statistics import mean_interval, paired_difference
+from experiments.replicating import stopped_interval
+from experiments.statistics import Interval, mean_interval, paired_difference
 
 if TYPE_CHECKING:
     from experiments.study import Study
@@ -31,7 +33,7 @@ def intervals(study: Study, table: pd.DataFrame) -> pd.DataFrame:
     for point, cells in table.groupby("point", sort=True):
         failed = int((cells["status"] == "failed").sum())
         for metric in study.metrics:
-            found = mean_interval(cells[metric].to_numpy(), study.level)
+            found = _interval(study, metric, cells[metric].to_numpy())
             rows.append(
                 {
                     "point": point,
@@ -47,6 +49,15 @@ def intervals(study: Study, table: pd.DataFrame) -> pd.DataFrame:
                 }
             )
     return pd.DataFrame(rows)
+
+
+def _interval(study: Study, metric: str, values: ArrayLike) -> Interval:
+    """Interval on the mean of a metric; of the width asked for where that decided when to stop."""
+    found, until = mean_interval(values, study.level), study.replications
+    if isinstance(until, int) or until.metric != metric:
+        return found
+    width = {"half_width": until.half_width, "relative": until.relative}
+    return stopped_interval(found, until.least, **width)
 
 
 def differences(study: Study, table: pd.DataFrame) -> pd.DataFrame:

@@ -14,7 +14,8 @@ from experiments.cell import Outcome, Task, code_version, keep, load
 from experiments.executors import Executor, executor
 from experiments.grid import Point
 from experiments.labels import shown
-from experiments.statistics import mean_interval, runs_needed
+from experiments.replicating import runs_needed
+from experiments.statistics import mean_interval
 from experiments.store import Store, write_whole
 from experiments.study import Study, Until
 from experiments.summaries import differences, intervals

@@ -35,3 +35,17 @@ def test_a_large_mean_does_not_hide_the_warm_up() -> None:
     run = np.random.default_rng(1).normal(0, 1, 1000)
     run[:100] += 20
     assert mser5(run) == mser5(run + 1e9)
+
+
+def test_of_a_queue_that_starts_empty_what_is_left_has_the_mean_of_the_settled_queue() -> None:
+    # The least error of all would leave a lucky stretch, 1.5 % short of the truth at this length.
+    rng = np.random.default_rng(5)
+    load, left = 0.7, []
+    for _ in range(1000):
+        gaps, needs = rng.exponential(1 / load, (5, 1000)), rng.exponential(1.0, (5, 1000))
+        walk = np.cumsum(needs[:, :-1] - gaps[:, 1:], axis=1)
+        waits = np.pad(walk, ((0, 0), (1, 0)))
+        runs = waits - np.minimum.accumulate(waits, axis=1) + needs
+        left.append(runs[:, mser5(runs).observations :].mean())
+    truth = 1 / (1 - load)
+    assert abs(np.mean(left) / truth - 1) < 0.009
