@@ -71,11 +71,22 @@ def run(
     out: Annotated[
         Path | None, typer.Option(help="Folder to write into; runs/<name> if not given.")
     ] = None,
+    stream: Annotated[
+        bool,
+        typer.Option(
+            "--stream", help="Read the traffic ahead of the clock and keep sums: any length fits."
+        ),
+    ] = False,
 ) -> None:
     """Run one scenario: tables here, tables and pictures on disk."""
     from experiments.overrides import read_overrides
 
     overrides = read_overrides(settings or [])
+    if stream:
+        from experiments.long_run import run_long
+
+        run_long(scenario, overrides, out, _console())
+        return
     from experiments.single import run_scenario
 
     run_scenario(scenario, overrides, out, _console())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -37,15 +38,33 @@ def unit_of(seconds: pd.Series[float]) -> Unit:
     return Unit("s", 1.0) if len(seconds) and seconds.median() >= 1 else Unit("ms", 1e3)
 
 
-def latency_cdfs(result: Result) -> Figure:
-    """Share of requests within each TTFT, TPOT and end-to-end time, with the SLO's bounds."""
+class Seen(NamedTuple):
+    """What users saw: all of it, or quantiles that stand for it."""
+
+    seconds: Mapping[str, pd.Series[float]]
+    """By column of `requests`, without what is not known. [s]"""
+    arrived: int
+    completed: int
+
+
+def latency_cdfs(result: Result, seen: Seen | None = None) -> Figure:
+    """Share of requests within each TTFT, TPOT and end-to-end time, with the SLO's bounds.
+
+    Parameters
+    ----------
+    seen : latencies of a run that has no table of requests.
+    """
+    if seen is None:
+        completed = int((result.requests["outcome"] == "completed").sum())
+        seconds_of = {column: result.requests[column].dropna() for column in LATENCIES}
+        seen = Seen(seconds_of, len(result.requests), completed)
     with style():
         figure = Figure(figsize=(11, 4.0), layout="constrained")
         figure.suptitle(f"{result.scenario.name}: what users saw", x=0.012, ha="left")
         for axes, (column, title) in zip(
             figure.subplots(1, 3, sharey=True), LATENCIES.items(), strict=True
         ):
-            seconds = result.requests[column].dropna()
+            seconds = seen.seconds[column]
             unit = unit_of(seconds)
             _draw_panel(axes, seconds * unit.per_second, unit)
             bound = getattr(result.scenario.slo, column)
@@ -53,12 +72,11 @@ def latency_cdfs(result: Result) -> Figure:
                 _mark_bound(axes, bound * unit.per_second, seconds * unit.per_second, unit)
             axes.set(title=title, xlabel=f"{unit.name}, log scale", ylim=(0, 101))
         figure.axes[0].set_ylabel("share of requests [%]")
-        completed = int((result.requests["outcome"] == "completed").sum())
         caption(
             figure,
-            f"One run of {result.horizon_s:,.0f} s; {len(result.requests):,} requests arrived, "
-            f"{completed:,} were completed. A curve further left is faster. Dots: half, and 99 in "
-            "100, of the requests were no slower. Dashed: the bound of the SLO.",
+            f"One run of {result.horizon_s:,.0f} s; {seen.arrived:,} requests arrived, "
+            f"{seen.completed:,} were completed. A curve further left is faster. Dots: half, and "
+            "99 in 100, of the requests were no slower. Dashed: the bound of the SLO.",
         )
     return figure
 

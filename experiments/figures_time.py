@@ -13,7 +13,7 @@ from simulator.record.binning import overlap
 from simulator.record.result import Result
 from simulator.record.tables import STATES
 from simulator.record.timeline import timeline
-from simulator.record.usage import concurrency, idle_time, state_shares
+from simulator.record.usage import Concurrency, concurrency, idle_time, state_shares
 
 __all__ = ["idle_trace", "over_time"]
 
@@ -22,9 +22,18 @@ TRACE_BINS = 240
 MOST_ROWS = 16
 
 
-def over_time(result: Result) -> Figure:
-    """Requests running and waiting, busy and KV share, and token rates, over the run."""
-    table, unit = timeline(result), time_unit(result.horizon_s)
+def over_time(
+    result: Result, table: pd.DataFrame | None = None, seen: Concurrency | None = None
+) -> Figure:
+    """Requests running and waiting, busy and KV share, and token rates, over the run.
+
+    Parameters
+    ----------
+    table, seen : timeline and requests at once, where `result` has not all it takes to find them.
+    """
+    table = timeline(result) if table is None else table
+    seen = concurrency(result) if seen is None else seen
+    unit = time_unit(result.horizon_s)
     with style():
         figure = Figure(figsize=(11, 6.6), layout="constrained")
         figure.suptitle(f"{result.scenario.name}: load over time", x=0.012, ha="left")
@@ -45,7 +54,6 @@ def over_time(result: Result) -> Figure:
         for axes in (queue, use, rate):
             axes.set_ylim(bottom=0)
             axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
-        seen = concurrency(result)
         width = float(table["end_s"].iloc[0]) if len(table) else 0.0
         caption(
             figure,

@@ -19,7 +19,7 @@ from simulator.scenario import Scenario
 from simulator.simulate import simulate
 from workloads.trace import Trace
 
-__all__ = ["play", "run_scenario", "save", "told"]
+__all__ = ["folder_of", "play", "run_scenario", "save", "tell", "told"]
 
 
 def run_scenario(
@@ -39,15 +39,30 @@ def run_scenario(
         If the scenario is wrong or the folder cannot be written; nothing is left half-written.
     """
     scenario = Scenario.from_file(path, overrides)
-    folder = out or Path("runs") / re.sub(r"[^\w.-]+", "-", scenario.name).strip(".-")
+    folder = out or folder_of(scenario)
     with whole_folder(folder, SUMMARY_FILE) as partial:
         trace = scenario.trace()
         result, costs = play(scenario, trace)
         save(result, costs, partial)
-    summary = told(result, costs)
+    tell(scenario, trace.meta, told(result, costs), folder, console)
+
+
+def folder_of(scenario: Scenario) -> Path:
+    """Where a run is kept if nobody says where."""
+    return Path("runs") / re.sub(r"[^\w.-]+", "-", scenario.name).strip(".-")
+
+
+def tell(
+    scenario: Scenario,
+    notes: Mapping[str, Any],
+    summary: Mapping[str, Any],
+    folder: Path,
+    console: Console,
+) -> None:
+    """Print what ran, what users saw, what the GPUs did, what it cost, and where it is kept."""
     what = f"[bold]{escape(scenario.name)}[/bold]: {escape(_in_words(scenario))}"
     console.print(what, highlight=False, soft_wrap=True)
-    tell_notes(trace.meta, console)
+    tell_notes(notes, console)
     console.print(latency_table(summary))
     _tell_certainty(summary, console)
     for title, lines in headings():

@@ -17,7 +17,7 @@ from simulator.economics.usage import usage_of
 from simulator.record.files import write_json, write_parquet
 from simulator.record.result import Result
 
-__all__ = ["Bill", "bill"]
+__all__ = ["Bill", "bill", "bill_of", "rent_lines"]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -98,7 +98,7 @@ def bill(result: Result, terms: Terms | None = None) -> Bill:
     costs are NaN.
     """
     if terms is None:
-        lines = _lines(result)
+        lines = rent_lines(result)
         called = endpoint_calls(result)
         work = float(lines.loc[lines["line"].isin(WORK_LINES), "usd"].sum())
         return _billed(result, lines, work + called, gpu_rent_idle(result), called)
@@ -113,7 +113,18 @@ def _billed(
 ) -> Bill:
     """The bill of lines whose part `attributable` paid for work. [USD]"""
     total = float(lines["usd"].sum())
-    requests = per_request(result, attributable, total)
+    return bill_of(lines, per_request(result, attributable, total), attributable, idle, marginal)
+
+
+def bill_of(
+    lines: pd.DataFrame,
+    requests: pd.DataFrame,
+    attributable: float,
+    idle: float,
+    marginal: float = 0.0,
+) -> Bill:
+    """The bill of lines, of which the part `attributable` is divided over `requests`. [USD]"""
+    total = float(lines["usd"].sum())
     units = unit_costs(requests, total, marginal)
     headline = {name: float(units[name]["fully_loaded"]) for name in units.columns}
     return Bill(
@@ -149,7 +160,8 @@ def _audited(costs: list[CostLine]) -> pd.DataFrame:
     return table.assign(meaning=table["formula"])
 
 
-def _lines(result: Result) -> pd.DataFrame:
+def rent_lines(result: Result) -> pd.DataFrame:
+    """Lines of a fleet rented by the hour: line, usd, share, meaning."""
     usd = {name: line(result) for name, line in COST_LINES.items()}
     table = pd.DataFrame({"line": list(usd), "usd": list(usd.values())})
     table["share"] = [ratio(value, sum(usd.values())) for value in usd.values()]

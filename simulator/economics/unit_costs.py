@@ -116,7 +116,7 @@ def _unit_row(requests: pd.DataFrame, spent: pd.Series[float], usd: float) -> di
     tokens_out = int(served["generated_tokens"].sum())
     return {
         "usd": usd,
-        "usd_per_request": ratio(usd, int((requests["outcome"] == "completed").sum())),
+        "usd_per_request": ratio(usd, _number(requests[requests["outcome"] == "completed"])),
         "usd_per_good_request": ratio(usd, int(requests["good"].sum())),
         "usd_per_million_input_tokens": MILLION * ratio(computing + reading, tokens_in),
         "usd_per_million_uncached_input_tokens": MILLION * ratio(computing, tokens_in - cached),
@@ -148,12 +148,19 @@ def per_tenant(requests: pd.DataFrame) -> pd.DataFrame:
     DataFrame: tenant, requests, completed, good, prompt_tokens, generated_tokens, usd_attributable,
     usd, usd_per_good_request.
     """
-    table = requests.assign(requests=1, completed=requests["outcome"] == "completed")
+    number = requests.get("number", 1)
+    completed = (requests["outcome"] == "completed") * number
+    table = requests.assign(requests=number, completed=completed)
     summed = ["requests", "completed", "good", "prompt_tokens", "generated_tokens"]
     by_tenant = table.groupby("tenant", observed=True)
     totals = by_tenant[[*summed, "usd_attributable", "usd"]].sum().reset_index()
     totals["usd_per_good_request"] = totals["usd"] / totals["good"].where(totals["good"] > 0)
     return totals
+
+
+def _number(requests: pd.DataFrame) -> int:
+    """Requests that the rows stand for: those of a long run stand for many each."""
+    return int(requests["number"].sum()) if "number" in requests else len(requests)
 
 
 def ratio(part: float, whole: float) -> float:

@@ -16,7 +16,7 @@ from simulator.record.timeline import from_totals, queues, totals
 __all__ = ["Bins"]
 
 Floats = NDArray[np.float64]
-MOST = 1440
+MOST = 720
 
 
 class Bins:

@@ -18,8 +18,9 @@ from simulator.record.metrics import Goodput, Throughput
 from simulator.record.result import Result
 from simulator.record.runs import Runs
 from simulator.record.sketch import RELATIVE_ERROR, Sketch
+from simulator.record.states import States
 from simulator.record.summary import LATENCIES
-from simulator.record.tables import OUTCOMES, STATES
+from simulator.record.tables import OUTCOMES
 from simulator.record.tokens import passed_over, token_gaps, work
 
 __all__ = ["Totals"]
@@ -42,19 +43,17 @@ class Totals:
         self.sums: dict[str, float] = defaultdict(int)
         """Amounts by name: counts, tokens, seconds, joules."""
         self.peaks: dict[str, float] = defaultdict(int)
-        self.fleet: Result | None = None
-        """The last chapter's fleet, its intervals put together by replica and state."""
-        self._state_s: dict[tuple[int, str], float] = {}
+        self.states = States()
 
     def add(self, chapter: Chapter) -> None:
         """Take in the next chapter."""
         self._requests(chapter.ended)
         self._between_tokens(chapter)
         self._work(chapter.worked)
-        self._states(chapter.worked)
+        self._idle(chapter.worked)
         self._in_system(chapter)
         self.bins.add(chapter)
-        self.fleet = self._skeleton(chapter.worked)
+        self.states.add(chapter.worked)
 
     def _requests(self, ended: Result) -> None:
         table, sums = ended.requests, self.sums
@@ -109,15 +108,12 @@ class Totals:
         for name, peak in (("batch", batch.peak), ("kv", kv.peak)):
             self.peaks[name] = max(self.peaks[name], peak)
 
-    def _states(self, worked: Result) -> None:
+    def _idle(self, worked: Result) -> None:
         spans = worked.intervals
         self.sums["kwh"] += efficiency.energy(worked).kwh
         length = spans["end_s"] - spans["start_s"]
         idle = length[spans["state"] == "idle"]
         self.idle_gaps.add(idle[idle > 0])
-        by = length.groupby([spans["replica"], spans["state"].astype(str)]).sum()
-        for key, seconds in zip(by.index.to_list(), by.to_list(), strict=True):
-            self._state_s[key] = self._state_s.get(key, 0.0) + seconds
 
     def _more(self, amounts: Mapping[str, float]) -> None:
         for name, amount in amounts.items():
@@ -131,23 +127,6 @@ class Totals:
         self.at_once.add(came, left)
         self.at_once.settle(end_s if chapter.last else chapter.settled_s)
 
-    def _skeleton(self, worked: Result) -> Result:
-        rows = [(replica, state, 0.0, s) for (replica, state), s in sorted(self._state_s.items())]
-        spans = pd.DataFrame(rows, columns=["replica", "state", "start_s", "end_s"])
-        spans["state"] = pd.Categorical(spans["state"], categories=list(STATES))
-        empty = worked.steps.iloc[:0]
-        return Result(
-            scenario=worked.scenario,
-            version=worked.version,
-            horizon_s=worked.horizon_s,
-            requests=worked.requests,
-            steps=empty,
-            chunks=worked.chunks,
-            decodes=worked.decodes,
-            replicas=worked.replicas,
-            intervals=spans,
-        )
-
     # -- what is told ------------------------------------------------------------------------------
 
     def arrived(self) -> int:
@@ -156,13 +135,12 @@ class Totals:
 
     def timeline(self) -> pd.DataFrame:
         """Table `timeline` of the fleet, in bins of whole seconds."""
-        assert self.fleet is not None, "no chapter has been told"
-        return self.bins.table(self.fleet)
+        return self.bins.table(self.states.fleet())
 
     def summary(self) -> dict[str, Any]:
         """The run in one page, with the keys of `summarise`."""
-        assert self.fleet is not None, "no chapter has been told"
-        sums, fleet, end_s = self.sums, self.fleet, self.fleet.horizon_s
+        sums, fleet = self.sums, self.states.fleet()
+        end_s = fleet.horizon_s
         completed, good = sums["outcome completed"], sums["good"]
         return {
             "scenario": fleet.scenario.name,

@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 
 from hardware_profiles.errors import InputError
-from simulator import Result, Scenario, simulate
+from simulator import Result, Scenario, bill, simulate
+from simulator.economics.running_bill import RunningBill
 from simulator.fleet import ahead
 from simulator.long_run import chapters
 from simulator.record.sketch import RELATIVE_ERROR
@@ -41,6 +42,12 @@ BASE: dict[str, Any] = {
 SCARCE = {"num_gpu_blocks_override": 600, "max_model_len": 3000}
 FLEETS: dict[str, dict[str, Any]] = {
     "plain": {},
+    "two tenants": {
+        "traffic": {"kind": "mix", "num_requests": 1500, "clients": [
+            {"name": "a", "traffic": {"like": "steady-chat", "arrivals": {"rate_per_s": 9}}},
+            {"name": "b", "traffic": {"like": "rag", "arrivals": {"rate_per_s": 3}}},
+        ]},
+    },
     "asynchronous": {"engine": {"async_scheduling": True}},
     "preempting": {"replicas": 1, "engine": SCARCE},
     "preempting, asynchronous": {"engine": {**SCARCE, "async_scheduling": True}},
@@ -79,7 +86,9 @@ FLEETS: dict[str, dict[str, Any]] = {
 
 
 def scenario(**changes: Any) -> Scenario:
-    traffic = {**BASE["traffic"], **changes.pop("traffic", {})}
+    traffic = changes.pop("traffic", {})
+    if "kind" not in traffic:
+        traffic = {**BASE["traffic"], **traffic}
     return Scenario.parse({**BASE, **changes, "traffic": traffic})
 
 
@@ -87,15 +96,17 @@ def numbers(content: Any, path: str = "") -> Iterator[tuple[str, float]]:
     if isinstance(content, dict):
         for key, value in content.items():
             yield from numbers(value, f"{path}.{key}")
+    elif isinstance(content, list):
+        for row in sorted(content, key=str):
+            yield from numbers(row, f"{path}.{row.get('line') or row.get('part') or ''}")
     elif not isinstance(content, str):
         yield path, float(content)
 
 
 def told(scenario: Scenario, pieces: Any = None, requests: int = 300) -> tuple[list, Totals]:
-    totals, parts = Totals(), []
-    for chapter in chapters(scenario, pieces, requests=requests):
-        totals.add(chapter)
-        parts.append(chapter)
+    totals, parts = Totals(), list(chapters(scenario, pieces, requests=requests))
+    for part in parts:
+        totals.add(part)
     return parts, totals
 
 
@@ -115,6 +126,13 @@ def assert_same(parts: list, totals: Totals, whole: Result) -> None:
     for name, value in expected.items():
         within = 2 * RELATIVE_ERROR if name.rpartition(".")[2].startswith("p") else 1e-9
         assert found[name] == pytest.approx(value, rel=within, abs=1e-12, nan_ok=True), name
+    costs = RunningBill()
+    for part in parts:
+        costs.add(part)
+    found, expected = dict(numbers(costs.bill().to_dict())), dict(numbers(bill(whole).to_dict()))
+    assert list(found) == list(expected)
+    for name, value in expected.items():
+        assert found[name] == pytest.approx(value, rel=1e-9, abs=1e-12, nan_ok=True), name
 
 
 @pytest.fixture(autouse=True)
