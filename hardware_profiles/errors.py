@@ -3,7 +3,10 @@
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-__all__ = ["InputError", "did_you_mean"]
+__all__ = ["InputError", "did_you_mean", "nearest"]
+
+_LISTED = 24
+"""Names that one line still holds; of more only the nearest are told."""
 
 
 class InputError(ValueError):
@@ -17,6 +20,8 @@ class InputError(ValueError):
 def did_you_mean(name: str, names: Iterable[str]) -> str:
     """Tail of a message about an unknown name: the nearest one, then all there are.
 
+    Of a long list only the names nearest in spelling are told, and how many more there are.
+
     >>> did_you_mean("h100-smx", ["h100-sxm", "l4"])
     "did you mean 'h100-sxm'? There are: h100-sxm, l4"
     >>> did_you_mean("tpu", ["h100-sxm", "l4"])
@@ -26,6 +31,24 @@ def did_you_mean(name: str, names: Iterable[str]) -> str:
     by_folded = {entry.casefold(): entry for entry in known}
     close = get_close_matches(name.casefold(), by_folded, n=1, cutoff=0.6)
     listing = ", ".join(known) if known else "none"
+    if len(known) > _LISTED:
+        some = _nearest(name, known, 8)
+        listing = f"{', '.join(some)} and {len(known) - len(some)} more"
     if close:
         return f"did you mean {by_folded[close[0]]!r}? There are: {listing}"
     return f"there are: {listing}"
+
+
+def nearest(name: str, names: Iterable[str], where: str = "there") -> str:
+    """Tail of a message about an unknown name: a few that are spelt most like it.
+
+    >>> nearest("llama-3.1-9b", ["llama-3.1-8b", "llama-2-7b", "qwen3-8b", "l4"])
+    'nearest there: llama-3.1-8b, llama-2-7b, qwen3-8b'
+    """
+    return f"nearest {where}: {', '.join(_nearest(name, list(names), 3))}"
+
+
+def _nearest(name: str, known: list[str], most: int) -> list[str]:
+    by_folded = {entry.casefold(): entry for entry in known}
+    close = get_close_matches(name.casefold(), by_folded, n=most, cutoff=0.0)
+    return [by_folded[entry] for entry in close]

@@ -10,8 +10,8 @@ from hardware_profiles.profile import Profile
 
 __all__ = ["LLM", "LayerType", "Parameters", "WeightsPrecision"]
 
-Count = Annotated[int, Field(ge=1)]
-OptionalCount = Annotated[int, Field(ge=0)]
+Count = Annotated[int, Field(ge=1, le=10**9)]
+OptionalCount = Annotated[int, Field(ge=0, le=10**9)]
 LayerType = Literal["full_attention", "sliding_attention", "chunked_attention"]
 WeightsPrecision = Literal["bf16", "fp8", "int8", "int4", "nvfp4", "mxfp4"]
 Part = Literal["attention", "mlp", "experts", "shared_experts"]
@@ -41,10 +41,12 @@ class LLM(Profile):
 
     shelf: ClassVar[Path] = Path(__file__).parent / "llms"
 
-    num_hidden_layers: Count
+    num_hidden_layers: Annotated[int, Field(ge=1, le=1000)]
     hidden_size: Count
     intermediate_size: OptionalCount
-    """Width of a dense layer's gated MLP; 0 where every layer has experts."""
+    """Width of a dense layer's MLP; 0 where every layer has experts."""
+    gated_mlp: bool = True
+    """Whether an MLP has three matrices (gate, up, down) or two."""
     num_attention_heads: Count
     num_key_value_heads: Count
     head_dim: Count
@@ -82,7 +84,7 @@ class LLM(Profile):
     """Precision of the published checkpoint."""
     unquantized: tuple[Part, ...] = ()
     """Parts that quantised checkpoints of this model keep in 16 bits."""
-    other_parameters: OptionalCount = 0
+    other_parameters: Annotated[int, Field(ge=0, le=10**12)] = 0
     """Weights in memory that a text token does not pass through, such as a vision tower."""
     encoder_peak_gib: Annotated[float, Field(ge=0)] = 0.0
     """Memory that the server sets aside to run such an encoder, per GPU. [GiB]"""
@@ -102,6 +104,11 @@ class LLM(Profile):
             raise InputError(
                 f"num_experts_per_tok {self.num_experts_per_tok} is more than "
                 f"num_experts {self.num_experts}"
+            )
+        if self.first_k_dense_replace > self.num_hidden_layers:
+            raise InputError(
+                f"first_k_dense_replace {self.first_k_dense_replace} is more than "
+                f"num_hidden_layers {self.num_hidden_layers}"
             )
         if self.num_dense_layers and not self.intermediate_size:
             raise InputError("intermediate_size must be above 0: the model has dense layers")
@@ -184,13 +191,14 @@ class LLM(Profile):
         8.03
         """
         hidden, moe = self.hidden_size, self.num_moe_layers
+        matrices = 3 if self.gated_mlp else 2
         return Parameters(
             embedding=self.vocab_size * hidden,
             head=0 if self.tie_word_embeddings else self.vocab_size * hidden,
             attention=self.num_hidden_layers * self.attention_parameters_per_layer,
-            mlp=self.num_dense_layers * 3 * hidden * self.intermediate_size,
-            experts=moe * self.num_experts * 3 * hidden * self.moe_intermediate_size,
-            shared_experts=moe * 3 * hidden * self.shared_expert_intermediate_size,
+            mlp=self.num_dense_layers * matrices * hidden * self.intermediate_size,
+            experts=moe * self.num_experts * matrices * hidden * self.moe_intermediate_size,
+            shared_experts=moe * matrices * hidden * self.shared_expert_intermediate_size,
             router=moe * hidden * self.num_experts,
             norms=(2 * self.num_hidden_layers + 1) * hidden,
             other=self.other_parameters,

@@ -159,7 +159,13 @@ class EngineArgs(Value):
         return made
 
     def layout(self, llm: LLM) -> Layout:
-        """How the engine lies over its GPUs; the arguments must be resolved."""
+        """How the engine lies over its GPUs; the arguments must be resolved.
+
+        A ``max_model_len`` below the model's own is a promise: one sequence of it must fit, and a
+        window beyond it is no window. The model's own is none: a small cache then serves what it
+        can hold, as with vLLM's ``max_model_len: auto``.
+        """
+        longest = self.max_model_len
         return Layout.parse(
             {
                 "tensor_parallel_size": self.tensor_parallel_size,
@@ -171,6 +177,9 @@ class EngineArgs(Value):
                 "block_size": self.block_size,
                 "max_num_seqs": self.max_num_seqs,
                 "max_num_batched_tokens": self.max_num_batched_tokens,
+                "max_model_len": (
+                    longest if longest and longest < llm.max_position_embeddings else None
+                ),
                 "gpu_memory_utilization": self.gpu_memory_utilization,
                 "enforce_eager": self.enforce_eager,
             }

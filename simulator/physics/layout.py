@@ -9,7 +9,14 @@ from hardware_profiles.link import Link
 from hardware_profiles.value import Value
 from workloads.llm import LLM, WeightsPrecision
 
-__all__ = ["QUANTIZATIONS", "KVPrecision", "Layout", "kv_precision", "weights_precision"]
+__all__ = [
+    "QUANTIZATIONS",
+    "KVPrecision",
+    "Layout",
+    "can_split",
+    "kv_precision",
+    "weights_precision",
+]
 
 Count = Annotated[int, Field(ge=1)]
 KVPrecision = Literal["bf16", "fp8"]
@@ -80,17 +87,27 @@ class Layout(Value):
             With the sizes that would have gone right.
         """
         tensor, pipeline = self.tensor_parallel_size, self.pipeline_parallel_size
-        if llm.num_attention_heads % tensor:
-            fits = [n for n in (1, 2, 4, 8, 16, 32) if llm.num_attention_heads % n == 0]
+        if not can_split(llm, tensor):
+            fits = [n for n in (1, 2, 4, 8, 16, 32) if can_split(llm, n)]
+            what = f"divide the {llm.num_attention_heads} attention heads of {llm.name}"
+            if llm.num_attention_heads % tensor == 0:
+                what = f"share out the {llm.num_key_value_heads} KV heads of {llm.name} evenly"
             raise InputError(
-                f"tensor_parallel_size {tensor} does not divide the {llm.num_attention_heads} "
-                f"attention heads of {llm.name}; {', '.join(map(str, fits))} would"
+                f"tensor_parallel_size {tensor} does not {what}; {', '.join(map(str, fits))} would"
             )
         if pipeline > llm.num_hidden_layers:
             raise InputError(
                 f"pipeline_parallel_size {pipeline} is more than the {llm.num_hidden_layers} "
                 f"layers of {llm.name}"
             )
+
+
+def can_split(llm: LLM, tensor_parallel_size: int) -> bool:
+    """Whether vLLM would cut the model so: heads whole on a GPU, KV heads whole or copied."""
+    heads, kv_heads = llm.num_attention_heads, llm.num_key_value_heads
+    copied = tensor_parallel_size % kv_heads == 0
+    whole = llm.is_mla or kv_heads % tensor_parallel_size == 0 or copied
+    return heads % tensor_parallel_size == 0 and whole
 
 
 def weights_precision(llm: LLM, quantization: str | None) -> WeightsPrecision:

@@ -1,15 +1,15 @@
 """Memory: how many KV blocks an engine has after weights and what running needs."""
 
-from math import floor
+from math import ceil, floor
 from typing import NamedTuple
 
 from hardware_profiles.errors import InputError
 from hardware_profiles.gpu import GPU
-from simulator.physics.layout import Layout
+from simulator.physics.layout import Layout, can_split
 from simulator.physics.sharding import attention_layers, kv_bytes_per_token, weight_bytes
 from workloads.llm import LLM
 
-__all__ = ["MemoryUse", "bytes_per_block", "memory_use", "num_gpu_blocks"]
+__all__ = ["MemoryUse", "blocks_per_sequence", "bytes_per_block", "memory_use", "num_gpu_blocks"]
 
 GIB = 2**30
 CONTEXT_GIB = 0.28
@@ -62,6 +62,25 @@ def bytes_per_block(llm: LLM, layout: Layout) -> float:
     return layout.block_size * kv_bytes_per_token(llm, layout, full)
 
 
+def blocks_per_sequence(llm: LLM, layout: Layout, tokens: int) -> int:
+    """Blocks that one sequence of so many tokens takes, those of its short windows included.
+
+    vLLM puts the layers with a window into groups as large as that of the full layers; each group
+    keeps the blocks of one window and the block that is being filled.
+    Source: ``vllm/v1/core/kv_cache_utils.py``, ``SlidingWindowSpec.max_memory_usage_bytes``,
+    without the chunk of a prompt that is computed at once.
+
+    >>> blocks_per_sequence(LLM.named("gpt-oss-20b"), Layout(), 2048)
+    137
+    """
+    full, short = attention_layers(llm, layout.max_model_len)
+    whole = -(-tokens // layout.block_size)
+    if not short:
+        return whole
+    window = min(whole, -(-(llm.sliding_window or 0) // layout.block_size) + 1)
+    return whole + ceil(short / full) * window
+
+
 def memory_use(llm: LLM, gpu: GPU, layout: Layout) -> MemoryUse:
     """What lies in the memory of the fullest GPU of an engine.
 
@@ -105,7 +124,7 @@ def num_gpu_blocks(llm: LLM, gpu: GPU, layout: Layout) -> int:
 
 def _widest_layer(llm: LLM, layout: Layout) -> float:
     """Activations of one MLP, the widest moment of the profiling run. [byte]"""
-    width = 2 * llm.intermediate_size / layout.tensor_parallel_size
+    width = (2 if llm.gated_mlp else 1) * llm.intermediate_size / layout.tensor_parallel_size
     if llm.num_experts:
         routed = llm.num_experts_per_tok * (3 * llm.moe_intermediate_size + llm.hidden_size)
         width = max(width, routed / layout.tensor_parallel_size)
@@ -138,7 +157,7 @@ def _what_would_fit(llm: LLM, gpu: GPU, layout: Layout) -> list[str]:
     """Smallest tensor split, lighter precision and other GPU that fit, each alone."""
     found = []
     for tensor in (2, 4, 8, 16):
-        if tensor > layout.tensor_parallel_size and llm.num_attention_heads % tensor == 0:
+        if tensor > layout.tensor_parallel_size and can_split(llm, tensor):
             more = layout.model_copy(update={"tensor_parallel_size": tensor})
             if _fits(llm, gpu, more):
                 found.append(f"tensor_parallel_size {tensor}")

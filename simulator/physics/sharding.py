@@ -93,12 +93,15 @@ def kv_bytes_per_token(llm: LLM, layout: Layout, num_layers: int | None = None) 
 def attention_layers(llm: LLM, max_model_len: int | None = None) -> tuple[int, int]:
     """Layers that read the whole context, and layers that read a short window.
 
+    A model whose layers are all of the second kind is taken for one whose layers are all of the
+    first: its cache is then larger than it need be, never smaller.
+
     Parameters
     ----------
     max_model_len : longest sequence served; a window beyond it is no window. [tokens]
     """
     local, window = llm.num_local_layers, llm.sliding_window
-    if not local or window is None or window > SHORT_WINDOW:
+    if local in (0, llm.num_hidden_layers) or window is None or window > SHORT_WINDOW:
         return llm.num_hidden_layers, 0
     if max_model_len is not None and window >= max_model_len:
         return llm.num_hidden_layers, 0

@@ -134,7 +134,7 @@ def _known_config(package: Any, llm: LLM) -> str | None:
 
 def _dense_config(llm: LLM) -> dict[str, Any]:
     """Configuration of a dense model, from its shape."""
-    if llm.num_experts or llm.is_mla or llm.num_local_layers:
+    if llm.num_experts or llm.is_mla or llm.num_local_layers or not llm.gated_mlp:
         raise ValueError(f"{llm.name} is neither dense nor known to the tables by name")
     keys = (
         "num_hidden_layers", "hidden_size", "intermediate_size", "num_attention_heads",

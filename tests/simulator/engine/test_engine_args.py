@@ -9,6 +9,9 @@ from hardware_profiles.errors import InputError
 from hardware_profiles.gpu import GPU
 from simulator import Scenario, simulate
 from simulator.engine.engine_args import EngineArgs
+from simulator.physics.layout import Layout
+from simulator.physics.memory import num_gpu_blocks
+from simulator.physics.sharding import attention_layers
 from workloads.llm import LLM
 from workloads.trace import Trace
 
@@ -50,6 +53,23 @@ def test_what_is_given_wins_over_the_profile() -> None:
     assert args.gpu_memory_utilization == 0.5
     assert args.lone_request_unbound is False
     assert args.unhashed_blocks_first is True
+
+
+def test_a_shorter_max_model_len_reaches_the_memory_and_the_models_own_does_not() -> None:
+    l4, gpt = GPU.named("l4"), LLM.named("gpt-oss-20b")
+
+    def layout(length: int | None, model: LLM = LLAMA) -> Layout:
+        return EngineArgs(max_model_len=length).resolved(l4, model).layout(model)
+
+    assert layout(4096).max_model_len == 4096
+    assert layout(None).max_model_len is None
+    assert layout(131072).max_model_len is None
+    assert num_gpu_blocks(LLAMA, l4, layout(4096)) == num_gpu_blocks(LLAMA, l4, layout(None))
+    with pytest.raises(InputError, match="does not fit"):  # a promise that cannot be kept
+        num_gpu_blocks(LLAMA, l4, layout(100_000))
+    # A window is one only below the longest sequence.
+    assert attention_layers(gpt, layout(4096, gpt).max_model_len) == (12, 12)
+    assert attention_layers(gpt, layout(128, gpt).max_model_len) == (24, 0)
 
 
 VLLM_CONFIG = """\

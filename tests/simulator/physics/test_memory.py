@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from hardware_profiles.errors import InputError
 from hardware_profiles.gpu import GPU
-from simulator.physics.layout import Layout
-from simulator.physics.memory import memory_use, num_gpu_blocks
+from simulator.physics.layout import Layout, can_split
+from simulator.physics.memory import blocks_per_sequence, memory_use, num_gpu_blocks
 from simulator.physics.sharding import weight_bytes
 from workloads.llm import LLM
 
@@ -67,6 +67,45 @@ def test_a_cache_shorter_than_the_longest_sequence_does_not_fit() -> None:
 def test_heads_that_cannot_be_divided_are_refused_with_sizes_that_can() -> None:
     with pytest.raises(InputError, match="tensor_parallel_size 3 does not divide the 32"):
         num_gpu_blocks(LLM.named("llama-3.1-8b"), H100, Layout(tensor_parallel_size=3))
+
+
+def test_kv_heads_that_cannot_be_shared_out_are_refused_as_vllm_does() -> None:
+    with pytest.raises(InputError, match="4 does not share out the 10 KV heads of phi-4"):
+        num_gpu_blocks(LLM.named("phi-4"), H100, Layout(tensor_parallel_size=4))
+    assert can_split(LLM.named("phi-4"), 2)
+    assert can_split(LLM.named("qwen2.5-7b"), 4)
+    assert can_split(LLM.named("llama-3.1-70b"), 16)  # KV heads are copied
+    assert not can_split(LLM.named("qwen2.5-7b"), 8)
+
+
+def test_short_windows_cost_a_sequence_their_own_blocks() -> None:
+    gemma, llama = LLM.named("gemma-3-27b"), LLM.named("llama-3.1-8b")
+    assert blocks_per_sequence(llama, Layout(), 2048) == 128
+    # 52 of 62 layers look back 1,024 tokens: six groups of the size of the ten full ones.
+    assert blocks_per_sequence(gemma, Layout(), 16) == 7
+    assert blocks_per_sequence(gemma, Layout(), 8192) == 512 + 6 * 65
+
+
+def test_a_model_whose_layers_all_have_a_short_window_has_a_cache_all_the_same() -> None:
+    model = LLM.parse(
+        {"like": "llama-3.1-8b", "sliding_window": 512, "layer_types": ["sliding_attention"]}
+    )
+    assert num_gpu_blocks(model, H100, Layout()) == num_gpu_blocks(
+        LLM.named("llama-3.1-8b"), H100, Layout()
+    )
+
+
+@pytest.mark.parametrize("name", LLM.names())
+def test_every_model_of_the_shelf_fits_somewhere_or_says_what_it_lacks(name: str) -> None:
+    model, b300 = LLM.named(name), GPU.named("b300")
+    layout = Layout(tensor_parallel_size=1, weights_precision=model.weights_precision)
+    use = memory_use(model, b300, layout)
+    if use.for_cache < 2 * use.bytes_per_block:
+        with pytest.raises(InputError, match=r"GiB more than .* would fit"):
+            num_gpu_blocks(model, b300, layout)
+    else:
+        blocks = num_gpu_blocks(model, b300, layout)
+        assert weight_bytes(model, layout).total + blocks * use.bytes_per_block < use.budget
 
 
 def test_fp8_weights_halve_the_bytes_of_every_linear_layer() -> None:
