@@ -1,18 +1,24 @@
 """The catalogue as tables: what is on each shelf, and one entry in full."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from experiments.calibration_names import find_gpu, find_model
 from hardware_profiles import GPU, InputError, Link, Node, Offer, Profile
-from hardware_profiles.errors import did_you_mean
+from hardware_profiles.errors import did_you_mean, nearest
 from hardware_profiles.yaml_file import load_yaml
 from workloads import traffic
 from workloads.llm import LLM
 
-__all__ = ["SHELVES", "print_entry", "print_shelf"]
+__all__ = ["SHELVES", "print_anything", "print_entry", "print_shelf"]
+
+DATED = 100
+"""Columns from which on a table says when its entries were checked."""
 
 
 class Shelf(NamedTuple):
@@ -20,40 +26,61 @@ class Shelf(NamedTuple):
 
     profile: type[Profile]
     columns: dict[str, Callable[[Any], object]]
+    legend: str = ""
+
+
+def _peak(precision: str) -> Callable[[GPU], str]:
+    """Dense peak at a precision, or a dash."""
+    return lambda gpu: next(
+        (f"{tflops:g}" for key, tflops in gpu.peak_tflops.items() if key == precision), "–"
+    )
+
+
+def _thousands(tokens: int) -> str:
+    """A context as people say it: 128k, 10M."""
+    return f"{tokens / 1024:.0f}k" if tokens < 2**20 else f"{tokens / 2**20:.3g}M"
+
+
+def _kv(llm: LLM) -> str:
+    """Cache of one token in 16 bits. [KiB]"""
+    return f"{2 * llm.kv_values_per_token() / 1024:.4g}"
 
 
 SHELVES: dict[str, Shelf] = {
     "gpus": Shelf(
         GPU,
         {
-            "GiB": lambda gpu: f"{gpu.memory_gib:g}",
+            "GiB": lambda gpu: f"{gpu.memory_gib:.4g}",
             "GB/s": lambda gpu: f"{gpu.bandwidth_gb_s:g}",
-            "bf16 TFLOPS": lambda gpu: f"{gpu.peak_tflops['bf16']:g}",
-            "fp8 TFLOPS": lambda gpu: (
-                f"{gpu.peak_tflops['fp8']:g}" if "fp8" in gpu.peak_tflops else "–"
-            ),
+            "16 bit": _peak("bf16"),
+            "fp8": _peak("fp8"),
+            "fp4": _peak("fp4"),
             "link": lambda gpu: gpu.link.name,
             "W": lambda gpu: f"{gpu.tdp_w:g}",
         },
+        "16 bit, fp8, fp4: dense peaks [TFLOPS]. GiB: as CUDA reports it.",
     ),
     "models": Shelf(
         LLM,
         {
-            "parameters": lambda llm: f"{llm.parameters.total / 1e9:.1f} B",
-            "active": lambda llm: f"{llm.active_parameters / 1e9:.1f} B",
-            "layers": lambda llm: llm.num_hidden_layers,
-            "KV heads": lambda llm: llm.num_key_value_heads,
+            "params": lambda llm: f"{llm.parameters.total / 1e9:.1f}",
+            "active": lambda llm: f"{llm.active_parameters / 1e9:.1f}",
             "experts": lambda llm: llm.num_experts or "–",
+            "weights": lambda llm: llm.weights_precision,
+            "KV KiB": _kv,
+            "context": lambda llm: _thousands(llm.max_position_embeddings),
         },
+        "params, active: billions, all and those of a token. KV KiB: its cache in 16 bits.",
     ),
     "offers": Shelf(
         Offer,
         {
             "GPU": lambda offer: offer.gpu,
             "mode": lambda offer: offer.mode.replace("_", " "),
-            "USD per GPU-hour": lambda offer: f"{offer.usd_per_gpu_hour:.3f}",
+            "USD/h": lambda offer: f"{offer.usd_per_gpu_hour:.3f}",
             "billed by": lambda offer: f"{offer.billing_quantum_s:g} s",
         },
+        "USD/h: for one GPU.",
     ),
     "links": Shelf(
         Link,
@@ -79,17 +106,38 @@ def print_shelf(kind: str, console: Console) -> None:
         _print_traffic(console)
         return
     shelf = SHELVES[_known(kind)]
-    table = Table(title=kind, title_justify="left", header_style="bold")
+    dated = console.width >= DATED
+    table = _shelf_table(f"{kind}: {len(shelf.profile.names())}")
     table.add_column("name", no_wrap=True)
     for title in shelf.columns:
-        table.add_column(title, justify="right")
-    table.add_column("checked", no_wrap=True)
-    table.add_column("conf.")
+        table.add_column(title, justify="right", no_wrap=True)
+    if dated:
+        table.add_column("checked", no_wrap=True)
+    table.add_column("conf", no_wrap=True)
     for name in shelf.profile.names():
         entry = shelf.profile.named(name)
         cells = [str(cell(entry)) for cell in shelf.columns.values()]
-        table.add_row(name, *cells, str(entry.checked), entry.confidence)
+        table.add_row(name, *cells, *([str(entry.checked)] if dated else []), entry.confidence)
     console.print(table)
+    confidence = "conf A: primary or cross-checked, B: secondary, C: verify first."
+    console.print(f"{shelf.legend} {confidence}\n".lstrip(), highlight=False)
+
+
+def print_anything(name: str, console: Console) -> None:
+    """Print the entry of that name, or that such a name means, on whichever shelf it is."""
+    for kind, shelf in SHELVES.items():
+        if name.strip().casefold() in shelf.profile.names():
+            print_entry(kind, name, console)
+            return
+    if name in traffic.names():
+        print_entry("traffic", name, console)
+        return
+    for kind, find in (("gpus", find_gpu), ("models", find_model)):
+        with suppress(InputError):
+            print_entry(kind, find(name).name, console)
+            return
+    shelved = [entry for shelf in SHELVES.values() for entry in shelf.profile.names()]
+    raise InputError(f"no entry is called {name!r}; {nearest(name, shelved, 'on the shelves')}")
 
 
 def print_entry(kind: str, name: str, console: Console) -> None:
@@ -105,6 +153,18 @@ def print_entry(kind: str, name: str, console: Console) -> None:
     console.print(path.read_text(encoding="utf-8"), markup=False, highlight=False, end="")
 
 
+def _shelf_table(title: str) -> Table:
+    return Table(
+        title=title,
+        title_justify="left",
+        header_style="bold",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        show_edge=False,
+        pad_edge=False,
+    )
+
+
 def _known(kind: str) -> str:
     if kind not in SHELVES:
         kinds: Sequence[str] = [*SHELVES, "traffic"]
@@ -113,7 +173,7 @@ def _known(kind: str) -> str:
 
 
 def _print_traffic(console: Console) -> None:
-    table = Table(title="traffic", title_justify="left", header_style="bold")
+    table = _shelf_table(f"traffic: {len(traffic.names())}")
     table.add_column("name", no_wrap=True)
     table.add_column("what it is")
     for name in traffic.names():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -18,10 +19,12 @@ from hardware_profiles.profile import Profile
 from workloads.hf_config import load_hf_config, read_hf_config
 from workloads.llm import LLM
 
-__all__ = ["add_gpu", "add_model"]
+__all__ = ["add_gpu", "add_model", "billions_in", "checkpoint_of"]
 
 Ask = Callable[..., Any]
 PRECISIONS = ("bf16", "fp8", "int8", "fp4")
+SIZE_TOLERANCE = 0.2
+"""Names round: Llama-3.1-8B has 8.03 billion parameters, Qwen2.5-7B 7.6, gpt-oss-20b 20.9."""
 
 
 def add_model(config: Path, name: str | None, out: Path | None, console: Console) -> Path:
@@ -29,8 +32,8 @@ def add_model(config: Path, name: str | None, out: Path | None, console: Console
 
     Parameters
     ----------
-    config : the file.
-    name : of the entry; the folder that the file lies in, if not given.
+    config : the file, or the folder it lies in.
+    name : of the entry; if not given, that of the checkpoint as the file's place gives it away.
     out : file to write; on the shelf of models if not given.
 
     Raises
@@ -38,22 +41,95 @@ def add_model(config: Path, name: str | None, out: Path | None, console: Console
     InputError
         If the file is no configuration that is understood, or the entry is there already.
     """
-    entry = {
-        "name": (name or config.resolve().parent.name).lower(),
-        "source": f"{config.name}, read by servecast catalogue add-model",
+    config = config / "config.json" if config.is_dir() else config
+    keys = _read(config)
+    checkpoint = checkpoint_of(config)
+    mine = (name or checkpoint.rsplit("/", 1)[-1]).lower()
+    entry: dict[str, Any] = {"name": mine}
+    if "/" in checkpoint:
+        entry["aliases"] = [checkpoint]
+    entry |= {
+        "source": _source(config, checkpoint),
         "checked": date.today().isoformat(),
-        "confidence": "B",
-        **read_hf_config(load_hf_config(config)),
+        "confidence": "C" if "is not known here" in keys["notes"] else "B",
+        **_without_defaults(keys),
     }
     model = LLM.parse(entry)
     path = _write(model, entry, LLM, out)
-    console.print(
-        f"{model.name}: {model.parameters.total / 1e9:.2f} billion parameters, "
-        f"{model.active_parameters / 1e9:.2f} billion active for a token; written to {path}",
-        highlight=False,
-        soft_wrap=True,
-    )
+    _tell_model(model, path, console)
     return path
+
+
+def _read(config: Path) -> dict[str, Any]:
+    """Keys of the entry; a complaint about ``config.json`` names the file it means."""
+    try:
+        return read_hf_config(load_hf_config(config))
+    except InputError as error:
+        raise InputError(str(error).replace("config.json: ", f"{config}: ", 1)) from None
+
+
+def checkpoint_of(config: Path) -> str:
+    """Name of the checkpoint whose file this is, with its owner where the path has it.
+
+    Hugging Face keeps ``models--OWNER--NAME/snapshots/HASH/config.json``; a file may also be called
+    ``OWNER--NAME_config.json``; else it is the folder.
+
+    >>> checkpoint_of(Path("hub/models--Qwen--Qwen3-8B/snapshots/895c8d17/config.json"))
+    'Qwen/Qwen3-8B'
+    >>> checkpoint_of(Path("configs/Qwen--Qwen3-8B_config.json"))
+    'Qwen/Qwen3-8B'
+    """
+    folder = config.resolve().parent
+    if folder.parent.name == "snapshots":
+        found = folder.parent.parent.name.removeprefix("models--")
+    elif config.name.endswith("_config.json"):
+        found = config.name.removesuffix("_config.json")
+    else:
+        found = folder.name
+    owner, _, rest = found.partition("--")
+    return f"{owner}/{rest}" if rest else found
+
+
+def _source(config: Path, checkpoint: str) -> str:
+    where = f"https://huggingface.co/{checkpoint}/blob/main/config.json"
+    return f"{where if '/' in checkpoint else config.name}, read by servecast catalogue add-model"
+
+
+def _without_defaults(keys: dict[str, Any]) -> dict[str, Any]:
+    """Keys that say something; tuples as lists, for YAML."""
+    defaults = {
+        name: field.default for name, field in LLM.model_fields.items() if not field.is_required()
+    }
+    told = {k: value for k, value in keys.items() if k not in defaults or value != defaults[k]}
+    return {key: list(v) if isinstance(v, tuple) else v for key, v in told.items()}
+
+
+def _tell_model(model: LLM, path: Path, console: Console) -> None:
+    """Say what was made of the file, and what in it is worth a second look."""
+    total, active = model.parameters.total / 1e9, model.active_parameters / 1e9
+    lines = [
+        f"{model.name}: {total:.2f} billion parameters, {active:.2f} billion active for a token, "
+        f"weights in {model.weights_precision}; written to {path}"
+    ]
+    named = billions_in(model.name)
+    if named and not any(abs(count / named - 1) < SIZE_TOLERANCE for count in (total, active)):
+        lines.append(
+            f"check it: the name says {named:g} billion parameters, the file makes {total:.1f}"
+        )
+    if model.notes:
+        lines.append(f"note: {model.notes}")
+    for line in lines:
+        console.print(line, highlight=False, soft_wrap=True, markup=False)
+
+
+def billions_in(name: str) -> float | None:
+    """Size that a model's name gives, if it gives one. [1e9 parameters]
+
+    >>> billions_in("qwen3-30b-a3b"), billions_in("mixtral-8x7b"), billions_in("gpt2")
+    (30.0, None, None)
+    """
+    found = re.search(r"(?<![a-z0-9.])(\d+(?:\.\d+)?)b(?![a-z0-9])", name.lower())
+    return float(found[1]) if found else None
 
 
 def add_gpu(out: Path | None, console: Console, ask: Ask = typer.prompt) -> Path:
@@ -93,11 +169,21 @@ def add_gpu(out: Path | None, console: Console, ask: Ask = typer.prompt) -> Path
 
 
 def _write(checked: Profile, entry: dict[str, Any], kind: type[Profile], out: Path | None) -> Path:
-    """Write a checked entry, unless something of that name is there."""
+    """Write a checked entry, whole or not at all, unless something of that name is there."""
+    if out is None and not re.fullmatch(r"[a-z0-9][a-z0-9._-]*", checked.name):
+        raise InputError(
+            f"name: expected letters, digits, dots and hyphens, found {checked.name!r}; "
+            "give one with --name"
+        )
     path = out or kind.shelf / f"{checked.name}.yaml"
     if path.exists():
         raise InputError(f"{path}: is there already; give another name, or --out")
     text = yaml.safe_dump(entry, sort_keys=False, allow_unicode=True)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
+    half = path.with_name(f".{path.name}.part")
+    try:
+        half.write_text(text, encoding="utf-8")
+        half.replace(path)
+    finally:
+        half.unlink(missing_ok=True)
     return path

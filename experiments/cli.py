@@ -108,7 +108,9 @@ def demo(
 def catalogue(
     kind: Annotated[
         str | None,
-        typer.Argument(help="A shelf such as gpus, models, offers; or add-model, or add-gpu."),
+        typer.Argument(
+            help="A shelf such as gpus, models, offers; or show, or add-model, or add-gpu."
+        ),
     ] = None,
     name: Annotated[
         str | None,
@@ -122,7 +124,7 @@ def catalogue(
     ] = None,
 ) -> None:
     """What can be simulated, and at what price; each number with its source and date."""
-    from experiments.catalogue import SHELVES, print_entry, print_shelf
+    from experiments.catalogue import SHELVES, print_anything, print_entry, print_shelf
     from experiments.catalogue_add import add_gpu, add_model
 
     console = _console()
@@ -132,6 +134,10 @@ def catalogue(
         if name is None:
             raise InputError("add-model: name the config.json of the model")
         add_model(Path(name), entry, out, console)
+    elif kind == "show":
+        if name is None:
+            raise InputError("show: name an entry, such as h100-sxm or llama-3.1-8b")
+        print_anything(name, console)
     elif kind is None:
         for shelf in [*SHELVES, "traffic"]:
             print_shelf(shelf, console)
@@ -144,15 +150,29 @@ def catalogue(
 @app.command()
 @in_one_line
 def fit(
-    model: Annotated[str, typer.Argument(help="Model, by name or Hugging Face id.")],
+    model: Annotated[
+        str, typer.Argument(help="Model, by name, Hugging Face id or path of its config.json.")
+    ],
     gpus: Annotated[
         list[str] | None, typer.Option("--gpu", help="GPU; all of the catalogue if none is named.")
     ] = None,
     context: Annotated[
         int, typer.Option(min=1, help="Length of a request, prompt and answer together [tokens].")
     ] = 2048,
+    tensor: Annotated[
+        list[int] | None, typer.Option("--tp", min=1, help="Split; 1, 2, 4 and 8 if none is named.")
+    ] = None,
+    weights: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--weights", help="Precision; the checkpoint's and narrower if none is named."
+        ),
+    ] = None,
+    kv: Annotated[
+        str, typer.Option("--kv-cache-dtype", help="Precision of the cache: auto or fp8.")
+    ] = "auto",
 ) -> None:
     """Where a model fits: GPU by split by precision, KV tokens, and requests at once."""
     from experiments.fit_table import fit_command
 
-    fit_command(model, _console(), gpus or (), context)
+    fit_command(model, _console(), gpus or (), context, tensor or (), weights or (), kv)

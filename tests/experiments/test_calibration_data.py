@@ -134,7 +134,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         ("nvidia/Llama-3.1-8B-Instruct-FP8", "llama-3.1-8b"),
         ("Llama-3.1-70B", "llama-3.1-70b"),
         ("mistralai/Mixtral-8x7B-Instruct-v0.1", "mixtral-8x7b"),
-        ("Qwen/Qwen3-30B-A3B-Instruct-2507", "qwen3-30b-a3b"),
+        ("Qwen/Qwen3-30B-A3B-Instruct-2507", "qwen3-30b-a3b-2507"),
     ],
 )
 def test_a_checkpoint_is_known_by_the_model_in_its_name(spelt: str, name: str) -> None:

@@ -48,8 +48,52 @@ def test_a_checkpoint_is_not_offered_wider_than_it_is() -> None:
 def test_the_table_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     fit_command("llama-3.1-70b", Console(width=120), gpus=["l4", "h100-sxm"])
     printed = capsys.readouterr().out
-    assert "lacks" in printed
+    assert "-113.4 GiB" in printed
     assert "h100-sxm" in printed
+
+
+@pytest.mark.parametrize("width", [80, 120, 200])
+def test_the_whole_table_is_whole_at_every_width(
+    width: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fit_command("llama-3.1-405b", Console(width=width))
+    printed = capsys.readouterr().out
+    assert "…" not in printed
+    assert "Does not fit with TP 1, 2, 4, 8 on: a10," in printed
+    assert max(map(len, printed.splitlines())) <= width
+
+
+def test_windows_count_at_short_contexts() -> None:
+    h100 = [GPU.named("h100-sxm")]
+    short, long = (
+        fit_table(LLM.named("gemma-3-27b"), h100, context, [8], ["bf16"]).iloc[0]
+        for context in (1024, 32768)
+    )
+    assert long["kv_tokens"] > 4 * short["kv_tokens"]
+    assert short["requests"] < 7 * long["requests"]
+
+
+def test_precision_split_and_cache_can_be_chosen(capsys: pytest.CaptureFixture[str]) -> None:
+    chosen = {"gpus": ["H100 NVL"], "tensor_sizes": [2], "precisions": ["awq"]}
+    wide = fit_command("meta-llama/Llama-3.3-70B-Instruct", Console(), **chosen)  # type: ignore[arg-type]
+    narrow = fit_command("llama-3.1-70b", Console(), **chosen, kv_cache_dtype="fp8")  # type: ignore[arg-type]
+    assert list(wide["weights"]) == ["int4"]
+    assert narrow["kv_tokens"].item() == pytest.approx(2 * wide["kv_tokens"].item(), rel=1e-3)
+    assert "h100-nvl" in capsys.readouterr().out
+
+
+def test_a_model_that_fits_nowhere_shows_what_is_missing(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    fit_command("kimi-k2", Console(), tensor_sizes=[1], precisions=["fp8"])
+    printed = capsys.readouterr().out
+    assert "Does not fit" not in printed
+    assert printed.count("GiB") >= len(GPU.names())
+
+
+def test_a_chip_before_ampere_is_not_offered_fp8() -> None:
+    table = fit_table(LLM.named("llama-3.1-8b"), [GPU.named("t4")], 2048)
+    assert set(table["weights"]) == {"bf16", "int4"}
 
 
 @pytest.mark.parametrize(
@@ -58,6 +102,9 @@ def test_the_table_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
         ("llama-9", [], 2048, "no LLM is called"),
         ("llama-3.1-8b", ["h10"], 2048, "no GPU is called"),
         ("llama-3.1-8b", ["l4"], 0, "context"),
+        ("llama-3.1-8b", ["l4"], 10**12, "context"),
+        ("", [], 2048, "no LLM is called ''"),
+        ("nowhere/config.json", [], 2048, "cannot be read"),
     ],
 )
 def test_a_name_that_is_not_there_is_refused(
@@ -65,3 +112,16 @@ def test_a_name_that_is_not_there_is_refused(
 ) -> None:
     with pytest.raises(InputError, match=says):
         fit_command(model, Console(), gpus, context)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"tensor_sizes": [3, 5]}, "cannot be cut into 3, 5"),
+        ({"precisions": ["fp9"]}, "quantization 'fp9' is not known"),
+        ({"kv_cache_dtype": "int3"}, "kv_cache_dtype 'int3' is not known"),
+    ],
+)
+def test_an_option_that_cannot_be_is_refused(options: dict[str, object], says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        fit_command("llama-3.1-8b", Console(), ["l4"], 2048, **options)  # type: ignore[arg-type]

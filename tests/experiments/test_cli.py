@@ -45,7 +45,7 @@ def test_one_entry_is_shown_with_its_source(servecast: Run) -> None:
 
 def test_an_unknown_shelf_or_entry_is_told_the_nearest(servecast: Run) -> None:
     assert "did you mean 'gpus'?" in refused(servecast("catalogue", "gpu"))
-    assert "did you mean 'l40s'?" in refused(servecast("catalogue", "gpus", "l40"))
+    assert "did you mean 'h100-sxm'?" in refused(servecast("catalogue", "gpus", "h100-smx"))
     assert "no traffic is called" in refused(servecast("catalogue", "traffic", "nothing-such"))
 
 
