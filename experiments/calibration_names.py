@@ -1,13 +1,14 @@
 """Names in measured files: many spellings of the same model, GPU and precision."""
 
 import re
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 from hardware_profiles.errors import InputError, nearest
 from hardware_profiles.gpu import GPU
-from workloads.hf_config import load_hf_config
+from workloads.hf_config import checkpoint_of, read_hf_file
 from workloads.llm import LLM
 
 __all__ = ["find_gpu", "find_model", "find_precision"]
@@ -52,8 +53,8 @@ def find_model(name: str) -> LLM:
     'llama-3.1-70b'
     """
     if (path := _config_path(name)) is not None:
-        about = {"source": str(path), "checked": "2000-01-01", "confidence": "C"}
-        return LLM.from_hf_config(load_hf_config(path), name=path.resolve().parent.name, **about)
+        about = {"source": str(path), "checked": date.today(), "confidence": "C"}
+        return LLM.parse({**read_hf_file(path), **about, "name": checkpoint_of(path)})
     exact, loose = _models()
     folded = name.strip().casefold()
     found = (

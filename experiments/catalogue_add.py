@@ -16,10 +16,10 @@ from hardware_profiles.errors import InputError
 from hardware_profiles.gpu import GPU
 from hardware_profiles.link import Link
 from hardware_profiles.profile import Profile
-from workloads.hf_config import load_hf_config, read_hf_config
+from workloads.hf_config import checkpoint_of, read_hf_file
 from workloads.llm import LLM
 
-__all__ = ["add_gpu", "add_model", "billions_in", "checkpoint_of"]
+__all__ = ["add_gpu", "add_model", "billions_in"]
 
 Ask = Callable[..., Any]
 PRECISIONS = ("bf16", "fp8", "int8", "fp4")
@@ -42,7 +42,7 @@ def add_model(config: Path, name: str | None, out: Path | None, console: Console
         If the file is no configuration that is understood, or the entry is there already.
     """
     config = config / "config.json" if config.is_dir() else config
-    keys = _read(config)
+    keys = read_hf_file(config)
     checkpoint = checkpoint_of(config)
     mine = (name or checkpoint.rsplit("/", 1)[-1]).lower()
     entry: dict[str, Any] = {"name": mine}
@@ -58,36 +58,6 @@ def add_model(config: Path, name: str | None, out: Path | None, console: Console
     path = _write(model, entry, LLM, out)
     _tell_model(model, path, console)
     return path
-
-
-def _read(config: Path) -> dict[str, Any]:
-    """Keys of the entry; a complaint about ``config.json`` names the file it means."""
-    try:
-        return read_hf_config(load_hf_config(config))
-    except InputError as error:
-        raise InputError(str(error).replace("config.json: ", f"{config}: ", 1)) from None
-
-
-def checkpoint_of(config: Path) -> str:
-    """Name of the checkpoint whose file this is, with its owner where the path has it.
-
-    Hugging Face keeps ``models--OWNER--NAME/snapshots/HASH/config.json``; a file may also be called
-    ``OWNER--NAME_config.json``; else it is the folder.
-
-    >>> checkpoint_of(Path("hub/models--Qwen--Qwen3-8B/snapshots/895c8d17/config.json"))
-    'Qwen/Qwen3-8B'
-    >>> checkpoint_of(Path("configs/Qwen--Qwen3-8B_config.json"))
-    'Qwen/Qwen3-8B'
-    """
-    folder = config.resolve().parent
-    if folder.parent.name == "snapshots":
-        found = folder.parent.parent.name.removeprefix("models--")
-    elif config.name.endswith("_config.json"):
-        found = config.name.removesuffix("_config.json")
-    else:
-        found = folder.name
-    owner, _, rest = found.partition("--")
-    return f"{owner}/{rest}" if rest else found
 
 
 def _source(config: Path, checkpoint: str) -> str:

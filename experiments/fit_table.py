@@ -17,7 +17,7 @@ from hardware_profiles.errors import InputError
 from hardware_profiles.gpu import GPU
 from simulator.engine.engine_args import EngineArgs
 from simulator.physics.layout import can_split, weights_precision
-from simulator.physics.memory import GIB, blocks_per_sequence, memory_use
+from simulator.physics.memory import GIB, REFERENCE_CONTEXT, blocks_per_sequence, memory_use
 from workloads.llm import LLM
 
 __all__ = ["fit_command", "fit_table"]
@@ -56,7 +56,10 @@ def fit_table(
     sizes = [size for size in tensor_sizes if can_split(model, size)]
     if not sizes:
         asked = ", ".join(map(str, tensor_sizes))
-        raise InputError(f"tensor_parallel_size: {model.name} cannot be cut into {asked}")
+        could = ", ".join(str(n) for n in (1, 2, 4, 8, 16, 32) if can_split(model, n))
+        raise InputError(
+            f"tensor_parallel_size: {model.name} cannot be cut into {asked}; {could} would do"
+        )
     rows = []
     for gpu in gpus:
         for precision in list(precisions) or _offered(model, gpu):
@@ -85,7 +88,7 @@ def fit_command(
     model: str,
     console: Console,
     gpus: Sequence[str] = (),
-    context: int = 2048,
+    context: int = REFERENCE_CONTEXT,
     tensor_sizes: Sequence[int] = (),
     precisions: Sequence[str] = (),
     kv_cache_dtype: str = "auto",
@@ -152,7 +155,7 @@ def _print(
             f"Note: the model is made for {model.max_position_embeddings:,} tokens at most.",
             highlight=False,
         )
-    if "encoder_peak_gib is 0" in model.notes:
+    if model.other_parameters and not model.encoder_peak_gib:
         console.print("Note: without what the vision tower needs to run.", highlight=False)
 
 
@@ -173,7 +176,9 @@ def _table(rows: pd.DataFrame) -> Table:
             if fits:
                 cells[size] = f"{requests:,} ({_short(tokens)})"
             else:
-                cells[size] = f"[dim]{f'-{-free:.1f} GiB' if free < 0 else 'no room'}[/dim]"
+                cells[size] = (
+                    f"[dim]{f'{free:.1f} GiB' if free < 0 else f'0 ({_short(tokens)})'}[/dim]"
+                )
         shown = "" if gpu == last else str(gpu)
         last = gpu
         table.add_row(shown, str(weights), *(cells[size] for size in sizes))

@@ -29,7 +29,7 @@ from simulator.fleet.router import LoadRouter, RoundRobin
 from simulator.fleet.routing import Router
 from simulator.fleet.start_up import StartUp
 from simulator.physics.layout import Layout
-from simulator.physics.memory import num_gpu_blocks
+from simulator.physics.memory import scheduled_blocks
 from simulator.rng import stream
 from simulator.step_time_model import Roofline, StepTime, StepTimeModel
 from workloads.llm import LLM
@@ -260,6 +260,8 @@ class Scenario(Value):
     def num_gpu_blocks(self) -> int:
         """KV blocks of a replica: the override, or what vLLM would find room for.
 
+        Without those of short windows, which the scheduler does not count (`scheduled_blocks`).
+
         Raises
         ------
         InputError
@@ -268,7 +270,7 @@ class Scenario(Value):
         override = self.engine.num_gpu_blocks_override
         if override is not None:
             return override
-        return num_gpu_blocks(self.model, self.gpu, self.engine.layout(self.model))
+        return scheduled_blocks(self.model, self.gpu, self.engine.layout(self.model))
 
 
 def step_time_of(scenario: Scenario) -> StepTime:

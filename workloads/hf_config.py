@@ -13,7 +13,7 @@ from workloads.hf_mlp import read_mlp
 from workloads.hf_quantization import read_quantization
 from workloads.hf_vision import vision_parameters
 
-__all__ = ["load_hf_config", "read_hf_config"]
+__all__ = ["checkpoint_of", "load_hf_config", "read_hf_config", "read_hf_file"]
 
 _BESIDE = {"generation_config": "generation_config.json", "hf_quant_config": "hf_quant_config.json"}
 MOST_LAYERS = 1000
@@ -38,6 +38,43 @@ def load_hf_config(path: Path) -> dict[str, Any]:
             if beside.exists():
                 config.setdefault(key, _load_object(beside))
     return config
+
+
+def read_hf_file(path: Path) -> dict[str, Any]:
+    """Keys of `workloads.llm.LLM` from a ``config.json``, as `load_hf_config` and `read_hf_config`.
+
+    Raises
+    ------
+    InputError
+        As they do; the message names the file.
+    """
+    config = load_hf_config(path)
+    try:
+        return read_hf_config(config)
+    except InputError as error:
+        raise InputError(f"{path}: {str(error).removeprefix('config.json: ')}") from None
+
+
+def checkpoint_of(config: Path) -> str:
+    """Name of the checkpoint whose file this is, with its owner where the path has it.
+
+    Hugging Face keeps ``models--OWNER--NAME/snapshots/HASH/config.json``; a file may also be called
+    ``OWNER--NAME_config.json``; else it is the folder.
+
+    >>> checkpoint_of(Path("hub/models--Qwen--Qwen3-8B/snapshots/895c8d17/config.json"))
+    'Qwen/Qwen3-8B'
+    >>> checkpoint_of(Path("configs/Qwen--Qwen3-8B_config.json"))
+    'Qwen/Qwen3-8B'
+    """
+    folder = config.resolve().parent
+    if folder.parent.name == "snapshots":
+        found = folder.parent.parent.name.removeprefix("models--")
+    elif config.name.endswith("_config.json"):
+        found = config.name.removesuffix("_config.json")
+    else:
+        found = folder.name
+    owner, _, rest = found.partition("--")
+    return f"{owner}/{rest}" if rest else found
 
 
 def _load_object(path: Path) -> dict[str, Any]:

@@ -9,9 +9,18 @@ from simulator.physics.layout import Layout, can_split
 from simulator.physics.sharding import attention_layers, kv_bytes_per_token, weight_bytes
 from workloads.llm import LLM
 
-__all__ = ["MemoryUse", "blocks_per_sequence", "bytes_per_block", "memory_use", "num_gpu_blocks"]
+__all__ = [
+    "MemoryUse",
+    "blocks_per_sequence",
+    "bytes_per_block",
+    "memory_use",
+    "num_gpu_blocks",
+    "scheduled_blocks",
+]
 
 GIB = 2**30
+REFERENCE_CONTEXT = 2048
+"""Length of a request where nothing is said of it; `servecast fit` has the same. [tokens]"""
 CONTEXT_GIB = 0.28
 """CUDA context, libraries and workspaces outside the tensors. [GiB]"""
 TENSOR_PARALLEL_GIB = 0.45
@@ -120,6 +129,29 @@ def num_gpu_blocks(llm: LLM, gpu: GPU, layout: Layout) -> int:
     if missing > 0:
         raise InputError(_does_not_fit(llm, gpu, layout, use, missing))
     return use.num_gpu_blocks
+
+
+def scheduled_blocks(llm: LLM, gpu: GPU, layout: Layout) -> int:
+    """KV blocks that the simulated scheduler may give out.
+
+    It gives a sequence the blocks of its whole context only. Where layers have a short window
+    vLLM's takes those of the windows from the same pool, so the pool is smaller here by the share
+    that they take of a sequence of `REFERENCE_CONTEXT` tokens: right there, too small for longer
+    sequences and too large for shorter ones. Without such layers it is `num_gpu_blocks`.
+
+    Raises
+    ------
+    InputError
+        As `num_gpu_blocks` does.
+
+    >>> gpt, h200 = LLM.named("gpt-oss-20b"), GPU.named("h200")
+    >>> round(scheduled_blocks(gpt, h200, Layout()) / num_gpu_blocks(gpt, h200, Layout()), 3)
+    0.934
+    """
+    blocks = num_gpu_blocks(llm, gpu, layout)
+    context = min(REFERENCE_CONTEXT, layout.max_model_len or REFERENCE_CONTEXT)
+    whole = -(-context // layout.block_size)
+    return max(2, blocks * whole // blocks_per_sequence(llm, layout, context))
 
 
 def _widest_layer(llm: LLM, layout: Layout) -> float:

@@ -7,7 +7,12 @@ from hypothesis import strategies as st
 from hardware_profiles.errors import InputError
 from hardware_profiles.gpu import GPU
 from simulator.physics.layout import Layout, can_split
-from simulator.physics.memory import blocks_per_sequence, memory_use, num_gpu_blocks
+from simulator.physics.memory import (
+    blocks_per_sequence,
+    memory_use,
+    num_gpu_blocks,
+    scheduled_blocks,
+)
 from simulator.physics.sharding import weight_bytes
 from workloads.llm import LLM
 
@@ -84,6 +89,17 @@ def test_short_windows_cost_a_sequence_their_own_blocks() -> None:
     # 52 of 62 layers look back 1,024 tokens: six groups of the size of the ten full ones.
     assert blocks_per_sequence(gemma, Layout(), 16) == 7
     assert blocks_per_sequence(gemma, Layout(), 8192) == 512 + 6 * 65
+
+
+def test_the_scheduler_is_given_less_where_windows_take_blocks_from_its_pool() -> None:
+    gemma, llama = LLM.named("gemma-3-27b"), LLM.named("llama-3.1-8b")
+    layout = Layout(tensor_parallel_size=4)
+    assert scheduled_blocks(llama, H100, layout) == num_gpu_blocks(llama, H100, layout)
+    sequences = num_gpu_blocks(gemma, H100, layout) // blocks_per_sequence(gemma, layout, 2048)
+    assert scheduled_blocks(gemma, H100, layout) // 128 == sequences
+    # A window that is longer than any sequence takes nothing more than the sequence.
+    short = layout.model_copy(update={"max_model_len": 1024})
+    assert scheduled_blocks(gemma, H100, short) == num_gpu_blocks(gemma, H100, short)
 
 
 def test_a_model_whose_layers_all_have_a_short_window_has_a_cache_all_the_same() -> None:
