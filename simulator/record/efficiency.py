@@ -62,6 +62,26 @@ class Energy(NamedTuple):
     idle_share: float
     """Of the energy, what was drawn while no step was running."""
 
+    @classmethod
+    def of(
+        cls,
+        busy_j: float,
+        joules: float,
+        run_s: float,
+        completed: float,
+        tokens: float,
+        steps: float,
+    ) -> Energy:
+        """The energy of a run of so many requests, output tokens and steps. [J]"""
+        return cls(
+            kwh=float(joules) / 3.6e6,
+            mean_w=_per(joules, run_s),
+            wh_per_request=_per(joules / 3600, completed),
+            joules_per_output_token=_per(joules, tokens),
+            joules_per_step=_per(busy_j, steps),
+            idle_share=1 - busy_j / joules if joules > 0 else np.nan,
+        )
+
 
 def energy(result: Result) -> Energy:
     """What the GPUs drew: by activity while they computed, loaded idle or bare idle otherwise."""
@@ -77,14 +97,7 @@ def energy(result: Result) -> Energy:
         joules += gpu_s[down & mine].sum() * plan.gpu.idle_w
     completed = int((result.requests["outcome"] == "completed").sum())
     tokens, count = result.requests["generated_tokens"].sum(), steps["num_steps"].sum()
-    return Energy(
-        kwh=float(joules) / 3.6e6,
-        mean_w=_per(joules, result.horizon_s),
-        wh_per_request=_per(joules / 3600, completed),
-        joules_per_output_token=_per(joules, tokens),
-        joules_per_step=_per(busy_j, count),
-        idle_share=1 - busy_j / joules if joules > 0 else np.nan,
-    )
+    return Energy.of(busy_j, joules, result.horizon_s, completed, tokens, count)
 
 
 def _per(whole: float, count: float) -> float:

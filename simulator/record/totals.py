@@ -14,6 +14,7 @@ from simulator.record.at_once import AtOnce
 from simulator.record.bins import Bins
 from simulator.record.chapter import Chapter
 from simulator.record.efficiency import Energy
+from simulator.record.how_sure import how_sure
 from simulator.record.metrics import Goodput, Throughput
 from simulator.record.result import Result
 from simulator.record.runs import Runs
@@ -110,7 +111,9 @@ class Totals:
 
     def _idle(self, worked: Result) -> None:
         spans = worked.intervals
-        self.sums["kwh"] += efficiency.energy(worked).kwh
+        drawn, steps = efficiency.energy(worked), int(worked.steps["num_steps"].sum())
+        self.sums["kwh"] += drawn.kwh
+        self.sums["busy_j"] += drawn.joules_per_step * steps if steps else 0.0
         length = spans["end_s"] - spans["start_s"]
         idle = length[spans["state"] == "idle"]
         self.idle_gaps.add(idle[idle > 0])
@@ -142,6 +145,7 @@ class Totals:
         sums, fleet = self.sums, self.states.fleet()
         end_s = fleet.horizon_s
         completed, good = sums["outcome completed"], sums["good"]
+        latency = {name: seen.distribution()._asdict() for name, seen in self.latency.items()}
         return {
             "scenario": fleet.scenario.name,
             "version": fleet.version,
@@ -152,7 +156,8 @@ class Totals:
                 **{how: int(sums[f"outcome {how}"]) for how in OUTCOMES},
                 **{name: int(sums[name]) for name in COUNTED},
             },
-            "latency": {name: seen.distribution()._asdict() for name, seen in self.latency.items()},
+            "latency": latency,
+            "certainty": how_sure(fleet, latency),
             "throughput": Throughput(
                 _ratio(completed, end_s),
                 _ratio(sums["prefill_tokens"], end_s),
@@ -169,7 +174,7 @@ class Totals:
                 "total_s": self.idle_gaps.total,
                 "gaps_s": self.idle_gaps.distribution()._asdict(),
             },
-            "energy": self._energy(completed, end_s)._asdict(),
+            "energy": self._energy(end_s)._asdict(),
             "fleet": {
                 "replicas": len(fleet.replicas),
                 "gpus": int(fleet.replicas["gpus"].sum()),
@@ -213,13 +218,10 @@ class Totals:
             "kv": kv._asdict(),
         }
 
-    def _energy(self, completed: float, end_s: float) -> Energy:
-        kwh = float(self.sums["kwh"])
-        return Energy(
-            kwh=kwh,
-            mean_w=_ratio(kwh * 3.6e6, end_s),
-            wh_per_request=_ratio(kwh * 1e3, completed),
-        )
+    def _energy(self, end_s: float) -> Energy:
+        sums = self.sums
+        numbers = (sums["outcome completed"], sums["generated_tokens"], sums["steps"])
+        return Energy.of(sums["busy_j"], sums["kwh"] * 3.6e6, end_s, *map(int, numbers))
 
 
 def _ratio(part: float, whole: float) -> float:

@@ -1,5 +1,6 @@
 """A run told in chapters is the run: the same rows, the same steps, the same summary."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -96,9 +97,10 @@ def numbers(content: Any, path: str = "") -> Iterator[tuple[str, float]]:
     if isinstance(content, dict):
         for key, value in content.items():
             yield from numbers(value, f"{path}.{key}")
-    elif isinstance(content, list):
-        for row in sorted(content, key=str):
-            yield from numbers(row, f"{path}.{row.get('line') or row.get('part') or ''}")
+    elif isinstance(content, list | tuple):
+        for place, row in enumerate(content):
+            name = next(iter(row.values())) if isinstance(row, dict) else place
+            yield from numbers(row, f"{path}.{name}")
     elif not isinstance(content, str):
         yield path, float(content)
 
@@ -124,13 +126,13 @@ def assert_same(parts: list, totals: Totals, whole: Result) -> None:
     found, expected = dict(numbers(found)), dict(numbers(expected))
     assert list(found) == list(expected)
     for name, value in expected.items():
-        within = 2 * RELATIVE_ERROR if name.rpartition(".")[2].startswith("p") else 1e-9
+        within = 2 * RELATIVE_ERROR if re.search(r"\.p\d\d", name) else 1e-9
         assert found[name] == pytest.approx(value, rel=within, abs=1e-12, nan_ok=True), name
     costs = RunningBill()
     for part in parts:
         costs.add(part)
     found, expected = dict(numbers(costs.bill().to_dict())), dict(numbers(bill(whole).to_dict()))
-    assert list(found) == list(expected)
+    assert found.keys() == expected.keys()
     for name, value in expected.items():
         assert found[name] == pytest.approx(value, rel=1e-9, abs=1e-12, nan_ok=True), name
 
