@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from workloads.fit import Fit
+from workloads.notes import assumptions
 from workloads.profile_trace import TraceProfile
 
 __all__ = ["tell_fit", "tell_formats", "tell_notes", "tell_profile", "tell_served"]
@@ -71,9 +72,8 @@ def tell_formats(sentences: Mapping[str, str], console: Console) -> None:
 
 def tell_notes(meta: Any, console: Console) -> None:
     """Print what was assumed, left out or skipped in reading a trace."""
-    for key in ("assumed", "assumed_times", "assumed_identity"):
-        if key in meta:
-            console.print(f"assumed: {meta[key]}", highlight=False, soft_wrap=True, markup=False)
+    for assumed in assumptions(meta):
+        console.print(f"assumed: {assumed}", highlight=False, soft_wrap=True, markup=False)
     for reason, count in meta.get("dropped_rows", {}).items():
         console.print(f"left out: {count} {reason}", highlight=False, soft_wrap=True, markup=False)
     if meta.get("skipped_rows"):

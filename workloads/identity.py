@@ -34,7 +34,7 @@ def assume_prefixes(trace: Trace, prefixes: SharedPrefixes, rng: Generator) -> T
     there = tokens > 0
     segments = Segments(offsets_of(there.sum(axis=1)), ids[there], tokens[there])
     assumed = (
-        f"prompt identity is assumed: {prefixes.share:.0%} of requests begin with one of "
+        f"who shares which prompt text: {prefixes.share:.0%} of requests begin with one of "
         f"{prefixes.number} shared texts of {length.mean():.0f} tokens on average"
     )
     return trace.with_(segments=segments, assumed_identity=assumed)

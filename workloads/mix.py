@@ -13,6 +13,7 @@ from hardware_profiles.errors import InputError
 from hardware_profiles.value import Value
 from workloads.clients import Client
 from workloads.merge import merge
+from workloads.notes import assumptions
 from workloads.process import Positive
 from workloads.replay import Replay
 from workloads.servegen import ServeGen
@@ -113,7 +114,7 @@ class Mix(Value):
             "format": "mix",
             "clients": {client.name: client.count for client in self.clients},
         }
-        assumed = sorted({str(t.meta["assumed"]) for t in traces if "assumed" in t.meta})
+        assumed = sorted({sentence for t in traces for sentence in assumptions(t.meta)})
         whole = merge(traces, meta | ({"assumed": "; ".join(assumed)} if assumed else {}))
         if self.num_requests is not None and self.num_requests < len(whole):
             whole = whole.take(np.arange(self.num_requests))

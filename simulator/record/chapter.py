@@ -14,6 +14,7 @@ from simulator.record.recorder import UNFINISHED, ReplicaLog, WindowLog
 from simulator.record.result import Result
 from simulator.record.tables import empty, frame
 from simulator.record.write_up import intervals_of, request_table
+from workloads.notes import notes_of
 from workloads.trace import Trace
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ class Teller:
     def expect(self, block: Block) -> None:
         """These requests come next."""
         self.log.open(block.rows)
+        self._stamp["traffic"] = notes_of(block.trace.meta)
         for name, column in self._inputs.items():
             column.update(zip(block.rows, block.column(name), strict=False))
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pandas as pd
 import yaml
@@ -60,6 +61,8 @@ class Result:
     """What happened to the fleet: replicas that came and went, faults, losses."""
     calls: pd.DataFrame = field(default_factory=lambda: empty("calls"))
     """What was asked of endpoints."""
+    traffic: Mapping[str, Any] = field(default_factory=dict)
+    """Where the requests came from, and what was assumed, left out or skipped to have them."""
 
     def __post_init__(self) -> None:
         stamp = {
@@ -139,6 +142,9 @@ class Result:
                 for name, table in read.items()
             }
             version, horizon_s = str(stamp["version"]), float(stamp["horizon_s"])
-            return cls(scenario=scenario, version=version, horizon_s=horizon_s, **frames)
-        except (KeyError, ValueError) as error:
+            traffic = json.loads((folder / SUMMARY_FILE).read_text("utf-8"))["traffic"]
+            return cls(
+                scenario=scenario, version=version, horizon_s=horizon_s, traffic=traffic, **frames
+            )
+        except (KeyError, ValueError, OSError) as error:
             raise InputError(f"{folder}: not a run saved by this version: {error}") from error

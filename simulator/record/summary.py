@@ -34,6 +34,7 @@ def summarise(result: Result) -> dict[str, Any]:
         "scenario": result.scenario.name,
         "version": result.version,
         "horizon_s": float(result.horizon_s),
+        "traffic": dict(result.traffic),
         "requests": {
             "arrived": len(requests),
             **metrics.outcomes(result),

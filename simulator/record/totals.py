@@ -150,6 +150,7 @@ class Totals:
             "scenario": fleet.scenario.name,
             "version": fleet.version,
             "horizon_s": float(end_s),
+            "traffic": dict(fleet.traffic),
             "percentiles_within": RELATIVE_ERROR,
             "requests": {
                 "arrived": self.arrived(),

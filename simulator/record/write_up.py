@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from simulator.record.recorder import COMPLETED, ReplicaLog, RequestLog
 from simulator.record.result import Result
 from simulator.record.tables import OUTCOMES, STATES, empty, frame, names
+from workloads.notes import notes_of
 
 if TYPE_CHECKING:
     from simulator.scenario import Scenario
@@ -83,6 +84,7 @@ def write_up(
         intervals=intervals_of(steps, spans, fleet["stopped_s"].to_numpy()),
         events=empty("events") if lives is None else frame("events", lives.events),
         calls=empty("calls") if lives is None else frame("calls", lives.calls),
+        traffic=notes_of(trace.meta),
     )
 
 

@@ -94,3 +94,26 @@ def test_what_needs_the_whole_trace_is_refused_and_nothing_is_left(
     assert line in found.stderr
     assert len(found.stderr.strip().splitlines()) == 1
     assert {path.name for path in tmp_path.iterdir()} == {"plan.yaml"}
+
+
+@pytest.mark.parametrize("more", [(), ("--stream",)], ids=["whole", "stream"])
+def test_the_summary_says_what_was_assumed_and_what_was_skipped(
+    tmp_path: Path, more: tuple[str, ...]
+) -> None:
+    rows = [f"{second},300,10" for second in range(50)]
+    rows[7] = "7,none,10"
+    (tmp_path / "log.csv").write_text("arrival_s,prompt_tokens,output_tokens\n" + "\n".join(rows))
+    traffic = {
+        "kind": "trace",
+        "path": str(tmp_path / "log.csv"),
+        "skip_bad_rows": True,
+        "assume_prefixes": {"number": 2, "tokens": 64, "share": 0.5},
+    }
+    (tmp_path / "plan.yaml").write_text(yaml.safe_dump({**PLAN, "traffic": traffic}))
+    told = run(tmp_path, "out", *more)
+    assert "assumed: who shares which prompt text: 50% of requests begin with one of 2" in told
+    assert "skipped: 1 bad rows" in told
+    noted = json.loads((tmp_path / "out" / "summary.json").read_text())["traffic"]
+    assert noted["skipped_rows"] == 1
+    assert noted["source"] == "log.csv"
+    assert "50% of requests begin with one of 2 shared texts" in noted["assumed"][0]
