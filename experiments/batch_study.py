@@ -57,7 +57,7 @@ def knees(run: StudyRun, metric: str, x: str, log_x: bool = False) -> pd.DataFra
     -------
     DataFrame: the other axes, metric, knee (mean), low, high, n.
     """
-    others = [path for path in run.study.paths if path != x]
+    others = _beside(run, x)
     rows = []
     for at, cells in _groups(run.table, others):
         found = [
@@ -81,7 +81,7 @@ def least_enough(
     DataFrame: the other axes, metric, best (value of the axis), best_mean, enough (the least value
     that is as good), enough_mean.
     """
-    others = [path for path in run.study.paths if path != x]
+    others = _beside(run, x)
     rows = []
     for at, cells in _groups(run.table, others):
         table = cells.pivot(index="replication", columns=x, values=metric)
@@ -110,6 +110,11 @@ def _as_good(table: pd.DataFrame, value: Any, best: Any, near: float, run: Study
         return False
     farthest = max(abs(found.interval.low), abs(found.interval.high))
     return not found.shown or farthest <= near
+
+
+def _beside(run: StudyRun, x: str) -> list[str]:
+    """Paths that do not move along with x."""
+    return [path for axis in run.study.axes if x not in axis for path in axis]
 
 
 def _groups(table: pd.DataFrame, others: list[str]) -> list[tuple[dict[str, Any], pd.DataFrame]]:

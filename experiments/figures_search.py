@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from experiments.figures_study import save_all
 from experiments.figures_style import BLUE, GREY, RED, SKY, caption, style
@@ -44,8 +44,8 @@ def search_figure(found: Searched) -> Figure:
         runs = int(found.best["runs"].max()) if len(found.best) else 0
         fresh = "fresh seeds" if search.confirm else "the seeds of the search"
         told_best = (
-            f" Answers are means of {runs} runs with {fresh}; bars are "
-            f"{100 * search.confidence:g} % intervals."
+            f" Answers are means of {runs} runs with {fresh}, so they may lie beside the trials "
+            f"they come from; bars are {100 * search.confidence:g} % intervals."
             if len(found.best)
             else " No trial keeps the constraints."
         )
@@ -71,6 +71,17 @@ def _plane(axes: Axes, found: Searched) -> None:
         mine = trials[(trials["feasible"] == kept) & (trials["error"] == "")]
         if len(mine):
             _cloud(axes, mine[across] * factors[across], mine[up] * factors[up], kept)
+    chosen = trials[trials["front"]]
+    axes.scatter(
+        chosen[across] * factors[across],
+        chosen[up] * factors[up],
+        s=70,
+        zorder=2,
+        facecolors="none",
+        edgecolors=BLUE,
+        label="chosen by the search",
+    )
+    best = best[best["stays"]] if len(best) else best
     if len(best):
         x, y = best[across] * factors[across], best[up] * factors[up]
         xerr, yerr = _bars(best, across, factors[across]), _bars(best, up, factors[up])
@@ -85,7 +96,7 @@ def _plane(axes: Axes, found: Searched) -> None:
             lw=1.5,
             capsize=3,
             zorder=3,
-            label="front",
+            label="front, with fresh seeds",
         )
 
 
@@ -137,6 +148,7 @@ def _label(axes: Axes, which: str, name: str, unit: str, values: np.ndarray) -> 
     axis.set_label_text(words)
     if log:
         axes.set_xscale("log") if which == "x" else axes.set_yscale("log")
+        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high < 100 * low else (1.0,)))
         axis.set_minor_formatter(NullFormatter())
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
 

@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
+from experiments.batch_study import knees
 from experiments.figures_style import SERIES, caption, plain_numbers, save, style
 from experiments.labels import axis_title, scale, shown, title
 from experiments.study import Picture, Study
@@ -63,6 +64,8 @@ def study_figure(run: StudyRun, picture: Picture | None = None) -> Figure:
         panels = figure.subplots(rows, columns, squeeze=False).ravel()
         for axes, metric in zip(panels, picture.y, strict=False):
             _panel(axes, summary[summary["metric"] == metric], metric, picture)
+            if metric in picture.knee:
+                _mark_knees(axes, run, metric, picture)
         for axes in panels[len(picture.y) :]:
             axes.set_visible(False)
         if picture.by is not None:
@@ -113,6 +116,16 @@ def _panel(axes: Axes, table: pd.DataFrame, metric: str, picture: Picture) -> No
     _finish(axes, metric, unit, picture, places)
 
 
+def _mark_knees(axes: Axes, run: StudyRun, metric: str, picture: Picture) -> None:
+    """A dotted line where the curve of each colour bends most, on average over replications."""
+    found = knees(run, metric, picture.x, picture.log_x)
+    colours = dict(zip(found[picture.by] if picture.by else [""], SERIES, strict=False))
+    for row in found.to_dict("records"):
+        colour = colours.get(row[picture.by] if picture.by else "", SERIES[0])
+        if math.isfinite(row["knee"]):
+            axes.axvline(row["knee"], color=colour, ls=":", lw=1.5, zorder=1)
+
+
 def _finish(axes: Axes, metric: str, unit: str, picture: Picture, places: dict[Any, float]) -> None:
     axes.set_title(title(metric))
     axes.set_ylabel(unit or "number")
@@ -122,7 +135,10 @@ def _finish(axes: Axes, metric: str, unit: str, picture: Picture, places: dict[A
         axes.set_xscale("log")
         axes.set_xlabel(f"{axis_title(picture.x)}, log scale")
         axes.xaxis.set_minor_formatter(NullFormatter())
+    if not named:
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
     if named or (picture.log_x and len(places) <= 9):
+        axes.xaxis.set_minor_locator(NullLocator())
         axes.set_xticks(
             list(places.values()),
             [f"{value:,}" if not isinstance(value, str) else value for value in places],
@@ -138,8 +154,6 @@ def _finish(axes: Axes, metric: str, unit: str, picture: Picture, places: dict[A
         axes.yaxis.set_minor_formatter(NullFormatter())
     else:
         plain_numbers(axes)
-        if not named and not picture.log_x:
-            axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
         axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
 
 
@@ -167,6 +181,8 @@ def _caption(run: StudyRun, summary: pd.DataFrame, picture: Picture) -> str:
     told = f" Varied: {study.varied}" if study.varied else ""
     if beside:
         told += f" Points of all {', '.join(map(axis_title, beside))} are shown."
+    if picture.knee:
+        told += f" Dotted: the knee of {' and '.join(map(title, picture.knee))}."
     if len(run.failed):
         told += f" {len(run.failed)} of {len(run.table)} cells failed and are left out."
     return f"{how}{told}"

@@ -22,7 +22,7 @@ CAPITALS = ("ttft", "tpot", "itl", "e2e", "usd", "kv", "mfu", "mbu", "gpu", "kwh
 SHORTER = {
     "goodput.share": "completed within the SLO",
     "throughput.requests_per_s": "throughput, requests",
-    "throughput.output_tokens_per_s": "output tokens",
+    "throughput.output_tokens_per_s": "throughput, output tokens",
     "throughput.prompt_tokens_per_s": "prompt tokens computed",
     "goodput.requests_per_s": "goodput",
     "busy_share": "busy share of the time",

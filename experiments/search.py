@@ -155,9 +155,20 @@ def _confirmed(search: Search, runs: Runs, points: list[Point], answers: list[in
             row |= {name: interval.estimate, f"{name} low": interval.low}
             row |= {f"{name} high": interval.high}
         rows.append({**row, "runs": count if draws_of(point) else 1, "keeps": keeps})
-    columns = None if rows else ["trial", *search.space, *search.metrics, "runs", "keeps"]
-    table = pd.DataFrame(rows, columns=columns)
-    return table.sort_values(search.objectives[0], ignore_index=True) if rows else table
+    if not rows:
+        columns = ["trial", *search.space, *search.metrics, "runs", "keeps", "stays"]
+        return pd.DataFrame(columns=columns)
+    table = pd.DataFrame(rows).sort_values(search.objectives[0], ignore_index=True)
+    return table.assign(stays=_stays(search, table))
+
+
+def _stays(search: Search, answers: pd.DataFrame) -> pd.Series[bool]:
+    """Which answers are answers still: they keep the constraints, and no other beats them."""
+    stays = answers["keeps"].copy()
+    values = answers.loc[stays, list(search.objectives)].to_numpy(np.float64)
+    if len(values):
+        stays[stays] = front(values, len(search.maximise))
+    return stays
 
 
 def draws_of(point: Point) -> bool:

@@ -33,6 +33,12 @@ def tell_search(found: Searched, folder: Path, console: Console) -> None:
     else:
         told_none = "No trial keeps the constraints: widen the space, or ask for less"
         console.print(told_none, highlight=False, markup=False, soft_wrap=True)
+    if gone := int((~found.best["stays"]).sum()):
+        told_gone = (
+            f"{gone} of {len(found.best)} answers of the search did not stay answers with "
+            "fresh seeds"
+        )
+        console.print(told_gone, highlight=False, markup=False, soft_wrap=True)
     failed = trials[trials["error"] != ""]
     if len(failed):
         first = f"{len(failed)} trials failed; the first: {failed['error'].iloc[0]}"
@@ -46,7 +52,8 @@ def tell_search(found: Searched, folder: Path, console: Console) -> None:
 
 
 def _answers(found: Searched) -> Table:
-    search, best = found.search, found.best
+    search = found.search
+    best = found.best[found.best["stays"]] if found.best["stays"].any() else found.best
     several = len(search.objectives) > 1
     what = "front: none is better in one way without being worse in another" if several else "best"
     runs = best["runs"].max()

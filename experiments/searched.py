@@ -29,7 +29,8 @@ class Searched:
     whether it is on the front, and why it failed if it did."""
     best: pd.DataFrame
     """One row an answer: trial, its values, and for each metric mean, low and high over the
-    confirming runs; ``keeps`` says whether their means keep the constraints still."""
+    confirming runs; ``keeps`` says whether their means keep the constraints still, ``stays``
+    whether besides no other answer is better in one way without being worse in another."""
     simulations: int
     run_now: int
 

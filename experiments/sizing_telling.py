@@ -69,19 +69,22 @@ def _level(sized: Sized, table: pd.DataFrame, level: str) -> Table:
     shown.add_column("offer")
     for step in (*STEPS[:2], f"N+{sized.sizing.spare}"):
         shown.add_column(Text(step), justify="right")
+        shown.add_column(Text("USD/h"), justify="right")
     shown.add_column(Text("GPUs"), justify="right")
-    shown.add_column(Text("USD an hour"), justify="right")
-    shown.add_column(Text("a month"), justify="right")
+    shown.add_column(Text("USD a month"), justify="right")
     best = sized.cheapest(level)
     for option, rows in mine.groupby("option", sort=True):
         steps = {str(row["step"]): row for row in rows.to_dict("records")}
         last = steps["spare"]
         at = [Text(str(last[path])) for path in sized.sizing.paths]
-        counts = [_count(steps[step]) for step in STEPS]
-        price = _usd(last["usd_per_hour"]), _usd(last["usd_per_month"], 0)
+        counts = [
+            told
+            for step in STEPS
+            for told in (_count(steps[step]), Text(_usd(steps[step]["usd_per_hour"])))
+        ]
         bold = "bold" if best is not None and best["option"] == option else None
-        gpus = _whole(last["gpus"])
-        shown.add_row(*at, Text(str(last["offer"])), *counts, gpus, *price, style=bold)
+        whole = _whole(last["gpus"]), _usd(last["usd_per_month"], 0)
+        shown.add_row(*at, Text(str(last["offer"])), *counts, *whole, style=bold)
     return shown
 
 

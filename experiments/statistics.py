@@ -69,7 +69,7 @@ class Difference(NamedTuple):
         e, low, high = self.interval[:3]
         word = "more" if e > 0 else "less"
         low, high = sorted((abs(low), abs(high)))
-        return f"{word} by {abs(e):.4g} ({low:.4g} to {high:.4g})"
+        return f"{word} by {_plain(abs(e))} ({_plain(low)} to {_plain(high)})"
 
 
 def mean_interval(values: ArrayLike, level: float = LEVEL) -> Interval:
@@ -183,6 +183,15 @@ def paired_difference(first: ArrayLike, second: ArrayLike, level: float = LEVEL)
     if a.shape != b.shape:
         raise ValueError(f"expected as many values of each, found {a.size} and {b.size}")
     return Difference(mean_interval(b - a, level))
+
+
+def _plain(value: float) -> str:
+    """Four digits that count, without an exponent.
+
+    >>> _plain(10154.2), _plain(0.0012344)
+    ('10,150', '0.001234')
+    """
+    return f"{float(f'{value:.4g}'):,.10g}"
 
 
 def _student(centre: float, values: Floats, level: float) -> Interval:

@@ -52,6 +52,8 @@ class Picture(Value):
     log_x: bool = False
     log_y: tuple[str, ...] = ()
     """Metrics drawn on a logarithmic scale."""
+    knee: tuple[str, ...] = ()
+    """Metrics whose knee over x is marked, and told: where more begins to help less."""
 
 
 class Study(Experiment):
@@ -136,8 +138,12 @@ class Study(Experiment):
         self._check_path("picture.x", picture.x)
         if picture.by is not None:
             self._check_path("picture.by", picture.by)
-        for name in (*picture.y, *picture.log_y):
-            self._check_metric("picture.y", name)
+        for where in ("y", "log_y", "knee"):
+            for name in getattr(picture, where):
+                self._check_metric(f"picture.{where}", name)
+        values = next(axis[picture.x] for axis in self.axes if picture.x in axis)
+        if picture.knee and not all(isinstance(value, int | float) for value in values):
+            raise InputError(f"picture.knee: needs numbers along {picture.x}")
 
 
 def _check_draws(point: Point) -> None:

@@ -10,8 +10,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from experiments.batch_study import knees
 from experiments.labels import axis_title, scale, shown, title
-from experiments.study import Study
+from experiments.study import Picture, Study
 from experiments.sweep import StudyRun
 
 __all__ = ["give_or_take", "tell_study"]
@@ -27,6 +28,11 @@ def tell_study(run: StudyRun, folder: Path, console: Console) -> None:
         if words:
             console.print(words, highlight=False, markup=False, soft_wrap=True)
     console.print(_points(run, summary))
+    if study.picture is not None:
+        for metric in study.picture.knee:
+            told = f"knee of {title(metric)} ± half a {100 * study.level:g} % interval"
+            console.print(told, style="italic", highlight=False, markup=False)
+            console.print(_knees(run, study.picture, metric))
     if study.baseline is not None:
         console.print(_differences(run))
     if len(run.failed):
@@ -50,7 +56,7 @@ def give_or_take(mean: float, low: float, high: float, factor: float = 1.0) -> s
     if not math.isfinite(half) or half == 0:
         return f"{mean * factor:,.4g}"
     places = max(0, 1 - math.floor(math.log10(half)))
-    places = min(places, max(0, 6 - math.floor(math.log10(max(abs(mean * factor), 1e-12)))))
+    places = min(places, max(0, 4 - math.floor(math.log10(max(abs(mean * factor), 1e-12)))))
     return f"{mean * factor:,.{places}f} ± {half:,.{places}f}"
 
 
@@ -85,6 +91,19 @@ def _points(run: StudyRun, summary: pd.DataFrame) -> Table:
             for row in rows.set_index("metric", drop=False).loc[list(metrics)].to_dict("records")
         ]
         table.add_row(*(Text(str(rows[path].iloc[0])) for path in study.paths), *values)
+    return table
+
+
+def _knees(run: StudyRun, picture: Picture, metric: str) -> Table:
+    """Where a metric bends most along the axis of the picture, for each value of the others."""
+    found = knees(run, metric, picture.x, picture.log_x)
+    others = [path for path in run.study.paths if path in found]
+    table = Table(header_style="bold")
+    for name in (*map(axis_title, others), axis_title(picture.x)):
+        table.add_column(Text(name))
+    for row in found.to_dict("records"):
+        at = [Text(str(row[name])) for name in others]
+        table.add_row(*at, give_or_take(row["knee"], row["low"], row["high"]))
     return table
 
 

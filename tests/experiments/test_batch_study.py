@@ -85,6 +85,27 @@ def test_knees_have_intervals_and_one_row_for_each_of_the_other_axis() -> None:
     assert found.loc[2, ["knee", "low", "high"]].tolist() == [2, 2, 2]
 
 
+def test_what_moves_along_with_an_axis_is_no_axis_of_its_own() -> None:
+    study = Study.parse(
+        {
+            "name": "zipped",
+            "base": "chat-8b",
+            "axes": [{"engine.max_num_seqs": [1, 2, 3], "slo.ttft_s": [0.1, 0.2, 0.3]}],
+            "metrics": ["ttft.p99"],
+        }
+    )
+    rows = [
+        {"engine.max_num_seqs": n, "slo.ttft_s": n / 10, "replication": r, "ttft.p99": min(n, 2)}
+        for n in (1, 2, 3)
+        for r in (0, 1)
+    ]
+    run = StudyRun(study=study, table=pd.DataFrame(rows), run_now=0)
+    (row,) = knees(run, "ttft.p99", "engine.max_num_seqs").to_dict("records")
+    assert row["knee"] == 2
+    (row,) = least_enough(run, "ttft.p99", "engine.max_num_seqs").to_dict("records")
+    assert row["enough"] == 2
+
+
 def test_enough_is_the_least_that_cannot_be_told_from_the_best() -> None:
     run = run_of(
         {

@@ -100,6 +100,16 @@ def test_the_same_search_makes_the_same_trials_and_runs_nothing(tmp_path: Path) 
     assert not other.trials.equals(first.trials)
 
 
+def test_what_fresh_seeds_beat_is_no_answer_any_more(tmp_path: Path) -> None:
+    best = run_search(search(), tmp_path).best
+    answers = best[best["stays"]]
+    assert answers["keeps"].all()
+    assert front(answers[["bill.usd_total", "ttft.p99"]].to_numpy()).all()
+    for row in best[~best["stays"] & best["keeps"]].to_dict("records"):
+        better = answers["bill.usd_total"] <= row["bill.usd_total"]
+        assert (better & (answers["ttft.p99"] <= row["ttft.p99"])).any()
+
+
 def test_one_objective_has_one_best(tmp_path: Path) -> None:
     found = run_search(search(minimise=["bill.usd_total"], trials=16), tmp_path)
     assert len(found.best) == 1

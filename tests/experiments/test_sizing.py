@@ -201,6 +201,7 @@ def test_the_command_prints_a_table_a_level_and_the_cheapest(tmp_path: Path) -> 
     promised = "Promised: TTFT p90 ≤ 1000 ms"
     for said in (promised, "the traffic as it comes", "its peak, held", "N+1"):
         assert said in result.output
+    assert result.output.count("USD/h") == 3 * result.output.count("fewest ┃")
     assert "Cheapest, headroom and reserve included" in result.output
     files = {item.name for item in out.iterdir()}
     pictures = {f"sizes.{kind}" for kind in ("png", "svg", "pdf")}

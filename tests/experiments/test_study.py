@@ -177,6 +177,6 @@ def test_replaying_a_trace_again_and_again_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_width_is_asked_for_in_one_way() -> None:
-    assert Until(metric="ttft.p99", relative=0.05).least == 5
+    assert Until(metric="ttft.p99", relative=0.05).least == 8
     with pytest.raises(ValueError, match="either relative or half_width"):
         Until(metric="ttft.p99", relative=0.05, half_width=1)

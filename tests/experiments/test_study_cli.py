@@ -8,6 +8,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner, Result
 
+from experiments.batch_study import knees
 from experiments.cli import app
 from experiments.figures_study import study_figure
 from experiments.study import Study
@@ -127,6 +128,38 @@ def test_a_picture_has_units_intervals_and_the_number_of_replications(tmp_path: 
     (words,) = [text.get_text() for text in figure.texts if "replications" in text.get_text()]
     assert "Means of 3 replications a point" in words.replace("\n", " ")
     assert "95 % intervals" in words.replace("\n", " ")
+
+
+def test_the_knee_is_marked_for_each_line_and_told(
+    servecast: Run, study: Path, tmp_path: Path
+) -> None:
+    metric = "throughput.output_tokens_per_s"
+    picture = {"x": "engine.max_num_seqs", "by": "replicas", "y": [metric], "knee": [metric]}
+    changed = {
+        **STUDY,
+        "axes": {"engine.max_num_seqs": [1, 2, 4, 64], "replicas": [1, 2]},
+        "metrics": [metric],
+        "picture": {**picture, "log_x": True},
+    }
+    study.write_text(yaml.safe_dump(changed))
+    result = servecast("sweep", study, "--out", tmp_path / "out", "--jobs", 1)
+    assert "knee of throughput, output tokens ± half a 95 % interval" in result.output
+    run = run_study(Study.from_file(study), tmp_path / "out")
+    figure = study_figure(run)
+    (axes,) = [axes for axes in figure.axes if axes.get_visible()]
+    dotted = [line for line in axes.get_lines() if line.get_linestyle() == ":"]
+    expected = knees(run, metric, "engine.max_num_seqs", log_x=True)["knee"].tolist()
+    assert [line.get_xdata()[0] for line in dotted] == expected
+    assert "Dotted: the knee of throughput" in figure.texts[-1].get_text().replace("\n", " ")
+
+
+def test_a_knee_over_words_is_refused(servecast: Run, study: Path, tmp_path: Path) -> None:
+    picture = {"x": "gpu", "y": ["ttft.p99"], "knee": ["ttft.p99"]}
+    changed = {**STUDY, "axes": {"gpu": ["l4", "l40s"]}, "baseline": None, "picture": picture}
+    study.write_text(yaml.safe_dump(changed))
+    result = servecast("sweep", study, "--out", tmp_path / "out")
+    assert result.exit_code == 2
+    assert "picture.knee: needs numbers along gpu" in result.stderr
 
 
 def test_a_study_without_a_picture_is_drawn_over_its_first_axis(tmp_path: Path) -> None:
