@@ -55,9 +55,20 @@ def add_model(config: Path, name: str | None, out: Path | None, console: Console
         **_without_defaults(keys),
     }
     model = LLM.parse(entry)
+    if out is None:
+        _refuse_if_shelved(checkpoint)
     path = _write(model, entry, LLM, out)
     _tell_model(model, path, console)
     return path
+
+
+def _refuse_if_shelved(checkpoint: str) -> None:
+    """Two entries of one name would leave it to chance which of them is meant."""
+    for name in LLM.names():
+        if checkpoint.casefold() in {known.casefold() for known in LLM.named(name).aliases}:
+            raise InputError(
+                f"{checkpoint} is on the shelf already, as {name}; --out writes elsewhere"
+            )
 
 
 def _source(config: Path, checkpoint: str) -> str:

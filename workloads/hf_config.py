@@ -7,7 +7,7 @@ from typing import Any
 
 from hardware_profiles.errors import InputError
 from workloads.hf_attention import read_latent, read_window
-from workloads.hf_families import PLAIN_MLP, is_known, refuse_unmodelled, ties_embeddings
+from workloads.hf_families import DEFAULTS, PLAIN_MLP, is_known, refuse_unmodelled, ties_embeddings
 from workloads.hf_keys import count, mapping
 from workloads.hf_mlp import read_mlp
 from workloads.hf_quantization import read_quantization
@@ -134,7 +134,7 @@ def read_hf_config(config: Mapping[str, Any]) -> dict[str, Any]:
         "tie_word_embeddings": ties_embeddings(config, text),
         "max_position_embeddings": count(
             text, "max_position_embeddings", "n_positions", "seq_length", "max_seq_len",
-            "max_sequence_length",
+            "max_sequence_length", "model_max_length",
         ),
         **read_latent(text),
         **read_window(text, layers),
@@ -156,7 +156,11 @@ def _text_model(config: Mapping[str, Any]) -> Mapping[str, Any]:
         text = {**text, **{key: value for key, value in inner.items() if key not in text}}
     for name in ("thinker_config", "text_config", "llm_config", "language_config"):
         text = {**text, **mapping(text, name)}
-    return text
+    for keys in (config, text):
+        kind = keys.get("model_type")
+        if kind is not None and not isinstance(kind, str):
+            raise InputError(f"config.json: model_type: expected a word, found {str(kind)[:40]!r}")
+    return {**DEFAULTS.get(str(kind), {}), **text}
 
 
 def _kv_heads(text: Mapping[str, Any], heads: int) -> int:

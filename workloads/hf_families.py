@@ -5,7 +5,7 @@ from typing import Any
 
 from hardware_profiles.errors import InputError
 
-__all__ = ["GATED", "PLAIN_MLP", "is_known", "refuse_unmodelled", "ties_embeddings"]
+__all__ = ["DEFAULTS", "GATED", "PLAIN_MLP", "is_known", "refuse_unmodelled", "ties_embeddings"]
 
 GATED = {
     "llama", "llama4", "llama4_text", "mistral", "mistral3", "ministral", "mixtral", "qwen",
@@ -25,6 +25,14 @@ PLAIN_MLP = {
     "starcoder2", "nemotron", "persimmon", "fuyu", "arcee", "RefinedWeb", "RefinedWebModel",
 }  # fmt: skip
 """Types whose MLP has two matrices."""
+
+DEFAULTS: Mapping[str, Mapping[str, int]] = {
+    "gemma3_text": {
+        "num_attention_heads": 8, "num_key_value_heads": 4, "head_dim": 256, "vocab_size": 262208,
+        "max_position_embeddings": 131072,
+    },
+}  # fmt: skip
+"""What the published files of a type leave to the defaults of its class in ``transformers``."""
 
 _TIED = {
     "gemma", "gemma2", "gemma3", "gemma3_text", "cohere", "cohere2", "gpt2", "gpt_bigcode", "opt",

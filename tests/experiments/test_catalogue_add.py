@@ -70,6 +70,13 @@ def test_a_name_comes_from_where_the_file_lies(tmp_path: Path) -> None:
         assert entry["source"].startswith("https://huggingface.co/Qwen/Qwen3-14B/")
 
 
+def test_a_checkpoint_that_is_on_the_shelf_under_another_name_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "Qwen--Qwen3-14B_config.json"
+    file.write_text(json.dumps(CONFIG))
+    with pytest.raises(InputError, match="is on the shelf already, as qwen3-14b"):
+        add_model(file, "another", None, Console())
+
+
 def test_a_size_that_is_not_the_names_is_pointed_out(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -209,6 +209,7 @@ def test_quantization_config_sets_the_precision(
         ({"attn_type_list": [0, 1] * 16}, "attn_type_list"),
         ({"v_head_dim": 64, "head_dim": 128}, "values narrower than keys"),
         ({"text_config": [1]}, "text_config: expected an object"),
+        ({"model_type": ["llama"]}, "model_type: expected a word"),
         ({"vision_config": 3}, "vision_config: expected an object"),
         ({"generation_config": {"top_p": "high"}}, "top_p: expected a number, found 'high'"),
         ({"quantization_config": "fp8"}, "quantization_config: expected an object"),
