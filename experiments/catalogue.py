@@ -10,8 +10,15 @@ from rich.table import Table
 
 from experiments.calibration_names import find_gpu, find_model
 from hardware_profiles import GPU, InputError, Link, Node, Offer, Profile
+from hardware_profiles.endpoint import Endpoint
 from hardware_profiles.errors import did_you_mean, nearest
+from hardware_profiles.people import People
+from hardware_profiles.price import SecondSource
+from hardware_profiles.price_per_token import TokenPrice
+from hardware_profiles.server import Server
+from hardware_profiles.site import Site
 from hardware_profiles.yaml_file import load_yaml
+from simulator.economics.overheads import Overheads
 from workloads import traffic
 from workloads.llm import LLM
 
@@ -19,6 +26,18 @@ __all__ = ["SHELVES", "print_anything", "print_entry", "print_shelf"]
 
 DATED = 100
 """Columns from which on a table says when its entries were checked."""
+
+
+def _or_dash(value: float | None) -> str:
+    return "–" if value is None else f"{value:g}"
+
+
+def _second(entry: Any, second: SecondSource | None) -> str:
+    """What another source says, and whether it disagrees."""
+    if second is None:
+        return "–"
+    told = "none" if second.usd is None else f"{second.usd:,g}"
+    return f"{told} ≠" if entry.sources_disagree else told
 
 
 class Shelf(NamedTuple):
@@ -79,6 +98,66 @@ SHELVES: dict[str, Shelf] = {
             "mode": lambda offer: offer.mode.replace("_", " "),
             "USD/h": lambda offer: f"{offer.usd_per_gpu_hour:.3f}",
             "billed by": lambda offer: f"{offer.billing_quantum_s:g} s",
+            "2nd, ≠ apart": lambda offer: _second(offer, offer.second),
+        },
+    ),
+    "token-prices": Shelf(
+        TokenPrice,
+        {
+            "in": lambda price: f"{price.rates.input:g}",
+            "cached": lambda price: _or_dash(price.rates.cached),
+            "out [USD/M]": lambda price: f"{price.rates.output:g}",
+            "batch": lambda price: _or_dash(price.batch_factor),
+            "other from": lambda price: (
+                ", ".join(f"{each.on:%Y-%m}" for each in price.changes) or "–"
+            ),
+            "2nd, ≠ apart": lambda price: _second(price, price.second),
+        },
+    ),
+    "servers": Shelf(
+        Server,
+        {
+            "GPUs": lambda server: f"{server.gpus} x {server.gpu}",
+            "USD": lambda server: f"{server.usd:,.0f}",
+            "idle W": lambda server: f"{server.idle_w:,.0f}",
+            "full W": lambda server: f"{server.full_w:,.0f}",
+            "months": lambda server: server.life_months,
+            "2nd, ≠ apart": lambda server: _second(server, server.second),
+        },
+    ),
+    "sites": Shelf(
+        Site,
+        {
+            "region": lambda site: site.region,
+            "USD/kWh": lambda site: f"{site.usd_per_kwh:g}",
+            "PUE": lambda site: f"{site.pue:g}",
+            "USD/kW/month": lambda site: f"{site.usd_per_kw_month:g}",
+            "2nd, ≠ apart": lambda site: _second(site, site.second),
+        },
+    ),
+    "people": Shelf(
+        People,
+        {
+            "USD a year": lambda people: f"{people.usd_per_year:,.0f}",
+            "USD an hour": lambda people: f"{people.usd_per_hour:.2f}",
+        },
+    ),
+    "overheads": Shelf(
+        Overheads,
+        {
+            "FTE": lambda set_: f"{set_.fte:g}",
+            "staging GPU-h": lambda set_: f"{set_.staging_gpu_h:g}",
+            "updates a month": lambda set_: f"{set_.updates_per_month:.2g}",
+            "tooling USD": lambda set_: f"{set_.tooling_usd:,.0f}",
+        },
+    ),
+    "endpoints": Shelf(
+        Endpoint,
+        {
+            "in": lambda endpoint: f"{endpoint.usd_per_million_input_tokens:g}",
+            "out [USD/M]": lambda endpoint: f"{endpoint.usd_per_million_output_tokens:g}",
+            "TTFT [s]": lambda endpoint: f"{endpoint.ttft_s:g}",
+            "tokens/s": lambda endpoint: _or_dash(endpoint.tokens_per_s),
         },
         "USD/h: for one GPU.",
     ),

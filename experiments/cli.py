@@ -109,23 +109,35 @@ def catalogue(
     kind: Annotated[
         str | None,
         typer.Argument(
-            help="A shelf such as gpus, models, offers; or show, or add-model, or add-gpu."
+            help="A shelf such as gpus, models, offers; or show, add-model, add-gpu, add-prices."
         ),
     ] = None,
     name: Annotated[
         str | None,
-        typer.Argument(help="One entry, to see it in full; for add-model the config.json."),
+        typer.Argument(
+            help="One entry, to see it in full; for add-model the config.json, for add-prices a "
+            "table in SkyPilot's columns."
+        ),
     ] = None,
     entry: Annotated[
         str | None, typer.Option("--name", help="add-model: name of the new entry.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="add-model, add-gpu: file to write instead of the shelf.")
+        Path | None,
+        typer.Option(
+            help="add-model, add-gpu: file, add-prices: folder to write instead of the shelf."
+        ),
     ] = None,
+    provider: Annotated[str | None, typer.Option(help="add-prices: who sells.")] = None,
+    checked: Annotated[
+        str | None, typer.Option(help="add-prices: day on which the table was had, 2026-11-22.")
+    ] = None,
+    region: Annotated[str | None, typer.Option(help="add-prices: only this region.")] = None,
 ) -> None:
     """What can be simulated, and at what price; each number with its source and date."""
     from experiments.catalogue import SHELVES, print_anything, print_entry, print_shelf
     from experiments.catalogue_add import add_gpu, add_model
+    from experiments.catalogue_prices import add_prices
 
     console = _console()
     if kind == "add-gpu":
@@ -138,6 +150,10 @@ def catalogue(
         if name is None:
             raise InputError("show: name an entry, such as h100-sxm or llama-3.1-8b")
         print_anything(name, console)
+    elif kind == "add-prices":
+        if name is None:
+            raise InputError("add-prices: name the table (vms.csv) to read")
+        add_prices(Path(name), provider, checked, region, out, console)
     elif kind is None:
         for shelf in [*SHELVES, "traffic"]:
             print_shelf(shelf, console)
