@@ -100,6 +100,7 @@ SHELVES: dict[str, Shelf] = {
             "billed by": lambda offer: f"{offer.billing_quantum_s:g} s",
             "2nd, ≠ apart": lambda offer: _second(offer, offer.second),
         },
+        "USD/h: for one GPU. 2nd: what another source says, ≠ where it disagrees.",
     ),
     "token-prices": Shelf(
         TokenPrice,
@@ -159,7 +160,6 @@ SHELVES: dict[str, Shelf] = {
             "TTFT [s]": lambda endpoint: f"{endpoint.ttft_s:g}",
             "tokens/s": lambda endpoint: _or_dash(endpoint.tokens_per_s),
         },
-        "USD/h: for one GPU.",
     ),
     "links": Shelf(
         Link,

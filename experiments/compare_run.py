@@ -17,7 +17,8 @@ from experiments.compare_capacity import Capacity
 from experiments.compare_peak import peak_rule
 from experiments.compare_routes import Comparison
 from experiments.decision import Decision, decision
-from experiments.memo import memo_html, memo_markdown
+from experiments.memo import memo_markdown
+from experiments.memo_page import memo_html
 from experiments.progress import watched
 from experiments.telling import dollars, milliseconds, share
 from hardware_profiles.errors import InputError
@@ -115,16 +116,18 @@ def years_of(found: Decision) -> pd.DataFrame:
 def _keep(found: Decision, outcomes: Sequence[Outcome], folder: Path) -> None:
     """Tables, pictures and memo into a folder."""
     from experiments.figures_compare_routes import latency_cost, monthly_bars
-    from experiments.figures_compare_routes_outlook import (
+    from experiments.figures_compare_routes_outlook import input_swings, years
+    from experiments.figures_compare_routes_volume import (
         break_even,
+        chances,
         cheapest_map,
-        input_swings,
-        years,
+        utilization,
     )
     from experiments.figures_style import save
 
     month_table(outcomes).to_csv(folder / TABLE_FILE, index=False, lineterminator="\n")
-    audit(outcomes).to_csv(folder / "audit.csv", index=False, lineterminator="\n")
+    traced = audit(outcomes)
+    traced.to_csv(folder / "audit.csv", index=False, lineterminator="\n")
     years_of(found).to_csv(folder / "years.csv", lineterminator="\n")
     found.by_volume.to_csv(folder / "chances.csv", lineterminator="\n")
     found.break_even.to_csv(folder / "break_even.csv", index=False, lineterminator="\n")
@@ -149,13 +152,19 @@ def _keep(found: Decision, outcomes: Sequence[Outcome], folder: Path) -> None:
         folder,
         "routes_latency",
     )
-    save(break_even(found), folder, "routes_break_even")
-    save(cheapest_map(found), folder, "routes_map")
-    save(years(found), folder, "routes_years")
-    save(input_swings(found), folder, "routes_inputs")
-    memo = memo_markdown(found, outcomes, peak)
+    drawings = {
+        "routes_break_even": break_even,
+        "routes_utilization": utilization,
+        "routes_map": cheapest_map,
+        "routes_chances": chances,
+        "routes_years": years,
+        "routes_inputs": input_swings,
+    }
+    for name, drawing in drawings.items():
+        save(drawing(found), folder, name)
+    memo = memo_markdown(found, outcomes, peak, sizes)
     (folder / "memo.md").write_text(memo, encoding="utf-8")
-    (folder / "memo.html").write_text(memo_html(memo, folder), encoding="utf-8")
+    (folder / "memo.html").write_text(memo_html(memo, folder, traced), encoding="utf-8")
     summary = {
         "comparison": found.comparison.name,
         "best": found.best,

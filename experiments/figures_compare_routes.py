@@ -26,21 +26,40 @@ from experiments.figures_style import (
     style,
     usd,
 )
-from simulator.economics.cost_line import GROUPS
 
-__all__ = ["GROUP_COLOURS", "latency_cost", "monthly_bars"]
+__all__ = ["PART_COLOURS", "latency_cost", "month_parts", "monthly_bars"]
 
-GROUP_COLOURS = dict(
-    zip(
-        GROUPS,
-        (BLUE, GREEN, ORANGE, "#C8A165", SKY, PURPLE, "#B0D0E0", GREY, BLACK),
-        strict=True,
-    )
-)
+PART_COLOURS = {
+    "GPUs at work": BLUE,
+    "GPUs idle or stranded": ORANGE,
+    "GPUs starting, down, rounding": PURPLE,
+    "API": GREEN,
+    "power and cooling": "#F0E442",
+    "space and upkeep": "#C8A165",
+    "people": SKY,
+    "staging": "#6A51A3",
+    "quality and updates": "#B0D0E0",
+    "tooling and transfer": GREY,
+    "migration and exit": BLACK,
+}
+"""Parts of a month as they are stacked: the groups of lines, GPUs by what they did."""
+
+
+def month_parts(found: Outcome) -> dict[str, float]:
+    """A month by part; the parts add up to it. [USD]"""
+    parts = dict.fromkeys(PART_COLOURS, 0.0)
+    for line in found.lines:
+        if line.group != "GPUs":
+            parts[line.group] += line.usd
+            continue
+        parts["GPUs at work"] += line.work
+        parts["GPUs idle or stranded"] += line.idle
+        parts["GPUs starting, down, rounding"] += line.usd - line.work - line.idle
+    return parts
 
 
 def monthly_bars(outcomes: Sequence[Outcome], title: str) -> Figure:
-    """A month of each route as a stack of its groups of lines; what stood idle is hatched."""
+    """A month of each route as a stack of its parts."""
     ordered = sorted(outcomes, key=lambda found: (bool(found.broken), found.usd))
     with style():
         figure = Figure(figsize=(11, 2.4 + 0.62 * len(ordered)), layout="constrained")
@@ -54,9 +73,9 @@ def monthly_bars(outcomes: Sequence[Outcome], title: str) -> Figure:
         axes.margins(x=0.32)
         axes.set_xlabel("US dollars a month")
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-        shown = {line.group for found in ordered for line in found.lines if line.usd > 0}
-        handles = [Patch(color=c, label=g) for g, c in GROUP_COLOURS.items() if g in shown]
-        handles.append(Patch(facecolor="white", edgecolor=BLACK, hatch="///", label="of it idle"))
+        least = 2e-3 * max(found.usd for found in ordered)
+        shown = {part for o in ordered for part, usd in month_parts(o).items() if usd > least}
+        handles = [Patch(color=c, label=g) for g, c in PART_COLOURS.items() if g in shown]
         figure.legend(handles=handles, loc="outside right upper")
         ruled = [f"{f.route.name}: {'; '.join(f.broken)}" for f in ordered if f.broken]
         out = f" Ruled out, pale: {'. '.join(ruled)}." if ruled else ""
@@ -75,15 +94,9 @@ def _label(found: Outcome) -> str:
 
 def _bar(axes: Axes, y: int, found: Outcome) -> None:
     left, pale = 0.0, 0.35 if found.broken else 1.0
-    for group, colour in GROUP_COLOURS.items():
-        lines = [line for line in found.lines if line.group == group]
-        width, idle = sum(x.usd for x in lines), sum(x.idle for x in lines)
-        axes.barh(y, width, 0.66, left=left, color=colour, alpha=pale, edgecolor="white", lw=0.5)
-        if idle > 0:
-            axes.barh(
-                y, idle, 0.66, left=left + width - idle, color="none", edgecolor="white",
-                hatch="///", lw=0.0,
-            )  # fmt: skip
+    for part, width in month_parts(found).items():
+        axes.barh(y, width, 0.66, left=left, color=PART_COLOURS[part], alpha=pale,
+                  edgecolor="white", lw=0.5)  # fmt: skip
         left += width
     good = 1e3 * found.usd_per_good_request
     told = f" ${left:,.0f}  ({usd(good)}, {100 * found.good_share:.1f} %)"

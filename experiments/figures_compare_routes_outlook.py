@@ -1,125 +1,28 @@
-"""Routes ahead: break-even staircases, a map of volume and bursts, years of cash, what matters."""
+"""Routes ahead: years of cash, what they are worth today, and what moves the difference."""
 
 from __future__ import annotations
+
+import textwrap
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch
 
 from experiments.decision import Decision
-from experiments.figures_style import (
-    BLACK,
-    BLUE,
-    GREY,
-    ORANGE,
-    SERIES,
-    caption,
-    plain_log,
-    plain_numbers,
-    style,
-)
-from simulator.economics.way import steady_month
+from experiments.figures_compare_routes_volume import way_colours
+from experiments.figures_style import BLACK, BLUE, GREY, ORANGE, caption, plain_numbers, style
 
-__all__ = ["break_even", "cheapest_map", "input_swings", "years"]
-
-MORE = (*SERIES, "#7A1F00", "#6A51A3", "#8C8C8C", "#B8860B")
-BANDS = ((1.0, "steady: the peak is the mean"), (3.0, "bursty: the peak is three times the mean"))
-
-
-def _colours(decision: Decision) -> dict[str, str]:
-    return {way.name: MORE[i % len(MORE)] for i, way in enumerate(decision.ways)}
-
-
-def break_even(decision: Decision) -> Figure:
-    """Cost of a request over volume, steady and bursty: staircases of whole replicas."""
-    load = np.geomspace(decision.load / 8, decision.load * 40, 600)
-    with style():
-        figure = Figure(figsize=(11, 5.4), layout="constrained")
-        figure.suptitle("From which volume is which route the cheaper?", x=0.012, ha="left")
-        for axes, (par, title) in zip(figure.subplots(1, 2, sharey=True), BANDS, strict=True):
-            for name, colour in _colours(decision).items():
-                usd = steady_month(decision.way(name), load, par) / (load * 2.628e6) * 1e3
-                dashed = "--" if decision.way(name).kind == "endpoint" else "-"
-                axes.plot(load, usd, color=colour, lw=1.6, ls=dashed, label=name)
-            axes.axvline(decision.load, color=BLACK, lw=1, ls=":")
-            axes.text(decision.load, 0.98, " today", transform=axes.get_xaxis_transform(), va="top")
-            axes.set(title=title, xlabel="requests per second, mean, log scale")
-            plain_log(axes)
-        axes.set_ylim(0, 3.2 * _price_of_best(decision))
-        figure.axes[0].set_ylabel("US dollars per 1,000 requests")
-        handles, labels = figure.axes[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside right upper")
-        caption(figure, _told_break_even(decision))
-    return figure
-
-
-def _price_of_best(decision: Decision) -> float:
-    requests = decision.load * 2.628e6
-    return min(1e3 * float(steady_month(w, decision.load, 1.0)) / requests for w in decision.ways)
-
-
-def _told_break_even(decision: Decision) -> str:
-    table = decision.break_even
-    told = "Dashed: paid by the token. A step is a replica more. Capital is an annuity."
-    if len(table):
-        row = table.sort_values("first_cheaper_rps").iloc[0]
-        if np.isfinite(row["first_cheaper_rps"]):
-            told += (
-                f" The earliest crossing: {row['own']} under {row['api']} from "
-                f"{row['first_cheaper_rps']:.2f} requests/s, always from "
-                f"{row['always_cheaper_rps']:.2f}."
-            )
-        else:
-            told += " None of the rented routes ever crosses an endpoint's line."
-    return told
-
-
-def cheapest_map(decision: Decision) -> Figure:
-    """Which route is the cheapest, over volume and over the ratio of peak to mean."""
-    load = np.geomspace(decision.load / 8, decision.load * 40, 160)
-    par = np.linspace(1.0, 8.0, 120)
-    x, y = np.meshgrid(load, par)
-    usd = np.stack([steady_month(way, x, y) for way in decision.ways])
-    which = usd.argmin(axis=0)
-    colours = _colours(decision)
-    with style():
-        figure = Figure(figsize=(11, 5.6), layout="constrained")
-        figure.suptitle("The cheapest route by volume and burstiness", x=0.012, ha="left")
-        axes = figure.subplots()
-        from matplotlib.colors import BoundaryNorm, ListedColormap
-
-        number = len(decision.ways)
-        shades = ListedColormap([colours[way.name] for way in decision.ways])
-        norm = BoundaryNorm(np.arange(number + 1) - 0.5, number)
-        axes.pcolormesh(load, par, which, cmap=shades, norm=norm, alpha=0.75, rasterized=True)
-        axes.axvline(decision.load, color=BLACK, lw=1, ls=":")
-        axes.text(decision.load, 7.8, " today", va="top")
-        axes.set(xlabel="requests per second, mean, log scale", ylabel="peak load over mean load")
-        axes.grid(visible=False)
-        plain_log(axes)
-        handles = [
-            Patch(color=colours[decision.ways[i].name], alpha=0.75, label=decision.ways[i].name)
-            for i in np.unique(which)
-        ]
-        figure.legend(handles=handles, loc="outside right upper")
-        caption(
-            figure,
-            "Of the routes that keep the constraints, at today's prices, capacity for the peak and "
-            f"{decision.comparison.outlook.spares} spare. Reserved and hybrid routes keep today's "
-            "number of replicas.",
-        )
-    return figure
+__all__ = ["input_swings", "years"]
 
 
 def years(decision: Decision) -> Figure:
-    """Cumulative cash of each route, its range, and how often each is the cheapest."""
-    colours = _colours(decision)
+    """Cumulative cash of each route, its present value, and how often each is the cheapest."""
+    colours = way_colours(decision)
     with style():
         figure = Figure(figsize=(11, 5.6), layout="constrained")
         months = decision.comparison.outlook.months
         figure.suptitle(f"{months} months, in many futures", x=0.012, ha="left")
-        cash, cheapest = figure.subplots(1, 2, width_ratios=(3, 2))
+        cash, worth, cheapest = figure.subplots(1, 3, width_ratios=(3, 2.2, 1))
         for name, quantiles in decision.flows.items():
             t = np.arange(quantiles.shape[1])
             cash.plot(t, quantiles[1] / 1e3, color=colours[name], label=name)
@@ -130,22 +33,45 @@ def years(decision: Decision) -> Figure:
         cash.set(title="Paid so far", xlabel="month", ylabel="thousand US dollars")
         cash.set_ylim(bottom=0)
         plain_numbers(cash)
+        _worth(worth, decision, colours)
         _cheapest(cheapest, decision, colours)
-        handles, labels = cash.get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside right upper")
         caption(
             figure,
-            "Medians; shaded, nine of ten futures, for the best route and its rival. "
-            f"{decision.comparison.outlook.draws:,} draws, the same for all routes.",
+            "Left: medians; shaded, nine of ten futures, for the best route and its rival. "
+            f"Middle: mean and nine of ten futures, at {100 * decision.comparison.outlook.wacc:g} "
+            f"% a year. {decision.comparison.outlook.draws:,} draws, the same for all routes. "
+            "Colours are those of the names.",
         )
     return figure
 
 
+def _order(decision: Decision) -> list[str]:
+    """Routes, the dearest first, so that the cheapest stands on top."""
+    return [str(name) for name in decision.drawn.table["mean"].sort_values().index[::-1]]
+
+
+def _worth(axes: Axes, decision: Decision, colours: dict[str, str]) -> None:
+    table, names = decision.drawn.table, _order(decision)
+    for y, name in enumerate(names):
+        ends = table["p05"][name] / 1e3, table["p95"][name] / 1e3
+        axes.plot(ends, (y, y), color=colours[name], lw=5, solid_capstyle="butt", alpha=0.5)
+        axes.plot(table["mean"][name] / 1e3, y, "o", color=colours[name], ms=8)
+    axes.set_yticks(range(len(names)), [textwrap.fill(name, 18) for name in names])
+    for label, name in zip(axes.get_yticklabels(), names, strict=True):
+        label.set_color(colours[name])
+    axes.set(title="Worth today", xlabel="thousand US dollars", ylim=(-0.6, len(names) - 0.4))
+    axes.set_xlim(left=0)
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    axes.grid(axis="y", visible=False)
+
+
 def _cheapest(axes: Axes, decision: Decision, colours: dict[str, str]) -> None:
-    share = decision.drawn.table["p_cheapest"].sort_values()
-    bars = axes.barh(list(share.index), 100 * share, color=[colours[name] for name in share.index])
-    axes.bar_label(bars, [f" {100 * value:.0f} %" for value in share])
-    axes.set(title="Cheapest over all months", xlabel="share of the futures [%]", xlim=(0, 112))
+    names = _order(decision)
+    share = [100 * decision.drawn.table["p_cheapest"][name] for name in names]
+    bars = axes.barh(range(len(names)), share, color=[colours[name] for name in names])
+    axes.bar_label(bars, [f" {value:.0f} %" for value in share])
+    axes.set(title="Cheapest", xlabel="of futures [%]", xlim=(0, 150))
+    axes.set(yticks=[], ylim=(-0.6, len(names) - 0.4), xticks=[0, 50, 100])
     axes.grid(axis="y", visible=False)
 
 
@@ -157,24 +83,36 @@ def input_swings(decision: Decision) -> Figure:
         title = f"What {decision.second} costs more than {decision.best}, and what moves it"
         figure.suptitle(title, x=0.012, ha="left")
         swing, share = figure.subplots(1, 2, width_ratios=(3, 2))
-        middle = float(np.median(decision.values[decision.second] - decision.values[decision.best]))
+        middle = float(table["middle"].iloc[0]) if len(table) else 0.0
         names = [name.replace("_", " ") for name in table.index][::-1]
-        for column, colour, told in (("low", BLUE, "at its p10"), ("high", ORANGE, "at its p90")):
+        for column, colour, told, height in (
+            ("low", BLUE, "at its p10", 0.8),
+            ("high", ORANGE, "at its p90", 0.5),
+        ):
             width = table[column].to_numpy()[::-1] / 1e3
-            swing.barh(names, width, left=middle / 1e3, color=colour, label=told)
+            swing.barh(names, width, height, left=middle / 1e3, color=colour, label=told)
         swing.axvline(middle / 1e3, color=BLACK, lw=1)
         swing.axvline(0.0, color=GREY, lw=1.5, ls="--")
         swing.set(title="One at a time", xlabel="thousand US dollars, present value")
         swing.legend(loc="lower right", frameon=True, edgecolor="white", framealpha=0.9)
         swing.grid(axis="y", visible=False)
-        shares = decision.sobol.reindex(table.index)["total_order"].to_numpy()[::-1]
-        share.barh(names, 100 * np.nan_to_num(shares), color=GREY)
+        sobol = decision.sobol.reindex(table.index).fillna(0.0).iloc[::-1]
+        share.barh(names, 100 * sobol["total_order"], color=GREY)
+        for name, row in zip(names, sobol.to_dict(orient="records"), strict=True):
+            share.plot((100 * row["total_low"], 100 * row["total_high"]), (name, name), color=BLACK)
         share.set(title="Share of the variance, all together", xlabel="Sobol total order [%]")
         share.set_yticklabels([])
         share.grid(axis="y", visible=False)
         caption(
             figure,
-            "Left of the dashed line the other route would be the cheaper. Ranges are triangular; "
-            "GPU and API prices are drawn with a correlation of 0.5, for Sobol without.",
+            "Black: all inputs at their medians. Left of the dashed line the other route would be "
+            "the cheaper. Thin lines: 95 % intervals of the Sobol indices, for which inputs are "
+            f"independent; the futures have correlations ({_correlated(decision)}).",
         )
     return figure
+
+
+def _correlated(decision: Decision) -> str:
+    pairs = decision.comparison.outlook.drawn_together().items()
+    told = (f"{a.replace('_', ' ')} and {b.replace('_', ' ')} {value:g}" for (a, b), value in pairs)
+    return ", ".join(told) or "none"

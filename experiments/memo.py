@@ -1,12 +1,8 @@
-"""Memo: a comparison in one page for those who decide, as Markdown and as HTML of one file."""
+"""Memo: a comparison in one page for those who decide, as Markdown."""
 
 from __future__ import annotations
 
-import base64
-import html
-import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -14,7 +10,7 @@ import pandas as pd
 from experiments.compare import Outcome, month_table
 from experiments.decision import Decision
 
-__all__ = ["memo_html", "memo_markdown"]
+__all__ = ["memo_markdown"]
 
 WORDS = {
     "volume": "today's volume",
@@ -32,7 +28,9 @@ WORDS = {
 }
 
 
-def memo_markdown(decision: Decision, outcomes: Sequence[Outcome], peak: pd.DataFrame) -> str:
+def memo_markdown(
+    decision: Decision, outcomes: Sequence[Outcome], peak: pd.DataFrame, sizes: pd.DataFrame
+) -> str:
     """The recommendation, the three numbers it hangs on, what would change it, and the tables."""
     parts = [
         f"# {decision.comparison.question or decision.comparison.name}",
@@ -53,10 +51,12 @@ def memo_markdown(decision: Decision, outcomes: Sequence[Outcome], peak: pd.Data
         _break_even(decision),
         "![Break-even](routes_break_even.png)",
         "![Cheapest route](routes_map.png)",
-        "## For which peak",
-        _peak(peak),
+        "![Chances by volume](routes_chances.png)",
+        "![Use of the GPUs](routes_utilization.png)",
+        *(("## How much of our own, how much elsewhere", _sizes(sizes)) if len(sizes) else ()),
+        *(("## For which peak", _peak(peak)) if len(peak) else ()),
         "## What is not in it",
-        _limits(outcomes),
+        _limits(decision, outcomes),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -69,13 +69,35 @@ def _recommendation(decision: Decision) -> str:
     if best == second:
         return f"**Recommended: {best}.** No other route keeps the constraints."
     firm = "clearly" if chance >= 0.8 else "probably" if chance >= 0.5 else "by a narrow margin"
-    return (
+    told = (
         f"**Recommended: {best}**, {firm}: it is the cheapest in {100 * chance:.0f} % of "
         f"{decision.comparison.outlook.draws:,} futures, at a mean of "
         f"${table.loc[best, 'mean']:,.0f} in today's money over "
         f"{decision.comparison.outlook.months} months. The best of the other sort, {second}, "
         f"costs ${saved:,.0f} more on average. If one knew the future before choosing, that would "
         f"be worth ${decision.drawn.evpi_usd:,.0f}."
+    )
+    return f"{told}\n\n{_payback(decision)}" if _payback(decision) else told
+
+
+def _payback(decision: Decision) -> str:
+    """When the best route with GPUs has paid for itself, beside the cheapest endpoint."""
+    table: Any = decision.against
+    own = next((n for n in (decision.best, decision.second) if table.loc[n, "against"]), None)
+    if own is None or decision.way(own).kind == "endpoint":
+        return ""
+    row = table.loc[own]
+    saved = row["saved_usd"]
+    less = f"${saved:,.0f} less" if saved >= 0 else f"${-saved:,.0f} more"
+    when = (
+        f"it has paid for itself from month {row['payback_month']:.0f} on"
+        if row["payback_month"] == row["payback_month"]
+        else "it does not pay for itself within that time"
+    )
+    return (
+        f"Beside {row['against']}, the cheapest endpoint, {own} costs {less} in today's money. "
+        f"With all inputs at their medians {when}; it does by the end in "
+        f"{100 * row['pays_back']:.0f} % of the futures."
     )
 
 
@@ -103,6 +125,12 @@ def _changes(decision: Decision) -> list[str]:
         shape = "steady" if row.peak_to_mean == 1 else f"bursty (peak {row.peak_to_mean:g} x mean)"
         if row.first_cheaper_rps == float("inf"):
             lines.append(f"{shape}: at no volume is {row.own} cheaper than {row.api}")
+        elif row.always_cheaper_rps == float("inf"):
+            lines.append(
+                f"{shape}: {row.own} is cheaper than {row.api} at some volumes from "
+                f"{row.first_cheaper_rps:.2f} requests/s on, and dearer at larger ones (today "
+                f"{decision.load:.2f})"
+            )
         else:
             lines.append(
                 f"{shape}: from {row.first_cheaper_rps:.2f} requests/s on {row.own} is cheaper "
@@ -112,26 +140,28 @@ def _changes(decision: Decision) -> list[str]:
     if len(table):
         row = table.iloc[0]
         lines.append(
-            f"at today's volume {row['api']} would have to cost "
-            f"${row['usd_per_1k_requests_to_break_even']:.2f} per 1,000 requests, or a GPU-hour "
-            f"{_or_nothing(row['gpu_usd_per_h_to_break_even'])}"
+            f"at today's volume and a steady load both would cost the same if {row['api']} took "
+            f"{_or_nothing(row['usd_per_1k_requests_to_break_even'])} per 1,000 requests, or a "
+            f"GPU-hour of {row['own']} {_or_nothing(row['gpu_usd_per_h_to_break_even'])}, or its "
+            f"people {_or_nothing(row['people_usd_to_break_even'], 0)} a month (now "
+            f"${decision.way(row['own']).people_usd:,.0f})"
         )
     flips = [
         f"{WORDS[name]} alone, within its range, turns the difference around"
         for name, row in _records(decision.tornado)
-        if min(row["low"], row["high"]) + _middle(decision) < 0
+        if _turns(row)
     ]
     return lines + flips or ["nothing within the ranges given turns it around by itself"]
 
 
-def _middle(decision: Decision) -> float:
-    return float(
-        pd.Series(decision.values[decision.second] - decision.values[decision.best]).median()
-    )
+def _turns(row: Any) -> bool:
+    """Whether one end of an input's range has the other sign than the middle."""
+    ends = (row["middle"] + row["low"], row["middle"] + row["high"])
+    return bool(min(ends) < 0 < row["middle"] or max(ends) > 0 > row["middle"])
 
 
-def _or_nothing(usd: float) -> str:
-    return f"${usd:.2f}" if usd == usd else "less than nothing"
+def _or_nothing(usd: float, places: int = 2) -> str:
+    return f"${usd:,.{places}f}" if usd == usd else "less than nothing"
 
 
 def _month(outcomes: Sequence[Outcome]) -> str:
@@ -178,13 +208,24 @@ def _break_even(decision: Decision) -> str:
             f"{row.peak_to_mean:g}",
             _or_never(row.first_cheaper_rps),
             _or_never(row.always_cheaper_rps),
-            f"{row.burst_ceiling:.2f}",
+            _or_dash(row.burst_ceiling),
+            _or_dash(100 * row.utilization_to_break_even, 0, " %"),
         )
         for row in _rows(decision.break_even)
     ]
-    head = ("own", "against", "peak / mean", "first cheaper [1/s]", "always [1/s]", "ceiling")
-    told = "From the ceiling of peak over mean on, capacity for the peak never pays, at any volume."
+    head = (
+        "own", "against", "peak / mean", "first cheaper [1/s]", "always [1/s]", "ceiling",
+        "use to break even",
+    )  # fmt: skip
+    told = (
+        "From the ceiling of peak over mean on, capacity for the peak never pays, at any volume. "
+        "The use to break even is that of the GPUs alone, people and all else aside."
+    )
     return f"{_table(head, rows)}\n\n{told}" if rows else "No pair of GPUs and endpoint to compare."
+
+
+def _or_dash(value: float, places: int = 2, unit: str = "") -> str:
+    return f"{value:.{places}f}{unit}" if value == value else "–"
 
 
 def _or_never(load: float) -> str:
@@ -205,11 +246,42 @@ def _peak(peak: pd.DataFrame) -> str:
         for row in _rows(peak)
     ]
     head = ("made for", "at once", "replicas", "GPUs a month", "good", "missed", "per miss saved")
+    told = (
+        f"Replicas of {peak['route'].iloc[0]} for so many requests in the system at once, each "
+        "played on the same requests; misses of the SLO are those of a month."
+    )
+    return f"{told}\n\n{_table(head, rows)}"
+
+
+def _sizes(sizes: pd.DataFrame) -> str:
+    """The best number of replicas to keep, for each hybrid and burstiness."""
+    rows = []
+    for (route, par), table in sizes.groupby(["route", "peak_to_mean"], sort=False):
+        best: Any = table.iloc[int(table["usd_per_month"].to_numpy().argmin())]
+        none: Any = table.iloc[0]
+        full: Any = table.iloc[-1]
+        rows.append(
+            (
+                str(route),
+                f"{par:g}",
+                f"{best['replicas']:.0f}",
+                f"{100 * best['overflow_share']:.1f} %",
+                f"${best['usd_per_month']:,.0f}",
+                f"${none['usd_per_month']:,.0f}",
+                f"${full['usd_per_month']:,.0f}",
+            )
+        )
+    head = ("route", "peak / mean", "keep", "goes elsewhere", "a month", "all elsewhere",
+            "nothing elsewhere")  # fmt: skip
     return _table(head, rows)
 
 
-def _limits(outcomes: Sequence[Outcome]) -> str:
+def _limits(decision: Decision, outcomes: Sequence[Outcome]) -> str:
+    low, mode, high = decision.comparison.outlook.drawn_from()["peak_to_mean"]
     lines = [
+        f"Peak over mean is a range given ({low:g} to {high:g}, most likely {mode:g}), for the "
+        "hours of a day and the days of a week; bursts within the run are in what a replica "
+        "serves.",
         "One run of each route; the seeds of the grid give the noise of the capacity.",
         "Spot reclaims are simulated where a route's scenario has them among its faults; else they "
         "are priced, and the latency is that of on demand.",
@@ -232,49 +304,6 @@ def _limits(outcomes: Sequence[Outcome]) -> str:
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = ["| " + " | ".join(head) + " |", "|---" + "|--:" * (len(head) - 1) + "|"]
     return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])
-
-
-def memo_html(markdown: str, folder: Path) -> str:
-    """The memo as one HTML file; pictures of `folder` are put into it."""
-    body = [_block(block, folder) for block in markdown.strip().split("\n\n")]
-    style = (
-        "body{font:16px/1.5 sans-serif;max-width:60em;margin:2em auto;padding:0 1em;color:#222}"
-        "table{border-collapse:collapse;font-size:14px}td,th{padding:.25em .7em;border-bottom:"
-        "1px solid #ddd;text-align:right}td:first-child,th:first-child{text-align:left}"
-        "img{max-width:100%}"
-    )
-    title = html.escape(markdown.splitlines()[0].lstrip("# "))
-    return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
-        f"<style>{style}</style></head><body>\n" + "\n".join(body) + "\n</body></html>\n"
-    )
-
-
-def _block(block: str, folder: Path) -> str:
-    lines = block.split("\n")
-    if block.startswith("#"):
-        level = len(block) - len(block.lstrip("#"))
-        return f"<h{level}>{_inline(block.lstrip('# '))}</h{level}>"
-    picture = re.fullmatch(r"!\[(.*)\]\((.*)\)", block)
-    if picture is not None:
-        data = base64.b64encode((folder / picture[2]).read_bytes()).decode("ascii")
-        return f'<p><img alt="{html.escape(picture[1])}" src="data:image/png;base64,{data}"></p>'
-    if block.startswith("| "):
-        cells = [line.strip("| ").split(" | ") for line in lines if not line.startswith("|--")]
-        rows = ["".join(f"<td>{_inline(cell)}</td>" for cell in row) for row in cells]
-        rows[0] = rows[0].replace("<td>", "<th>").replace("</td>", "</th>")
-        return "<table>" + "".join(f"<tr>{row}</tr>" for row in rows) + "</table>"
-    if block.startswith("* "):
-        return "<ul>" + "".join(f"<li>{_inline(line[2:])}</li>" for line in lines) + "</ul>"
-    numbered = re.match(r"(\d+)\. ", block)
-    if numbered is not None:
-        items = "".join(f"<li>{_inline(line.split('. ', 1)[1])}</li>" for line in lines)
-        return f'<ol start="{numbered[1]}">{items}</ol>'
-    return f"<p>{_inline(block)}</p>"
-
-
-def _inline(text: str) -> str:
-    return re.sub(r"\*\*(.+?)\*\*", r"<b>\1</b>", html.escape(text))
 
 
 def _rows(table: pd.DataFrame) -> Iterator[Any]:

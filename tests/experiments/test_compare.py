@@ -17,17 +17,18 @@ from experiments.cli import app
 from experiments.compare import Outcome, compare, month_table
 from experiments.compare_capacity import capacity
 from experiments.compare_peak import peak_rule
-from experiments.compare_routes import Bought, Comparison, Constraints, Grid
+from experiments.compare_routes import Bought, Comparison, Constraints, Grid, SelfHosted
 from experiments.compare_run import audit, run_comparison
 from experiments.compare_service import Service
 from experiments.decision import Decision, decision
-from experiments.memo import memo_html
+from experiments.figures_compare_routes import month_parts
+from experiments.memo_page import memo_html
 from hardware_profiles.errors import InputError
 from hardware_profiles.offer import Offer
 from hardware_profiles.price_per_token import TokenPrice
 from simulator.economics.contract import OnDemand
 from simulator.economics.cost_line import by_group, total
-from simulator.economics.way import hybrid_sizes, steady_month
+from simulator.economics.way import best_month, hybrid_sizes, steady_month
 from simulator.scenario import Scenario
 
 SHIPPED = Path(__file__).parents[2] / "experiments" / "comparisons" / "chat-70b.yaml"
@@ -369,12 +370,22 @@ def test_the_folder_has_tables_pictures_and_a_memo(folder: Path, tmp_path: Path)
         "memo.md",
         "memo.html",
     } <= names
-    assert {"routes_month.png", "routes_latency.png", "routes_map.png", "routes_years.png"} <= names
+    drawn = ("month", "latency", "map", "years", "break_even", "utilization", "chances", "inputs")
+    assert {f"routes_{name}.png" for name in drawn} <= names
     memo = (out / "memo.md").read_text(encoding="utf-8")
     assert "What it hangs on" in memo
+    assert "How much of our own, how much elsewhere" in memo
+    assert "in today's money. With all inputs at their medians" in memo
+    years = pd.read_csv(out / "years.csv", index_col="route")
+    assert years["against"].dropna().isin(["api"]).all()
+    assert float(years["saved_usd"]["api"]) == 0.0
+    chances = pd.read_csv(out / "chances.csv", index_col=0)
+    assert chances.sum(axis=1).to_numpy() == pytest.approx(1.0)
     assert memo.count("\n1. ") == 1
     page = (out / "memo.html").read_text(encoding="utf-8")
     assert page.count("data:image/png;base64") == memo.count("![")
+    assert page.count("<details>") == 7
+    assert "GPU-hours busy x price" in page
 
 
 def test_a_page_shows_signs_as_signs(tmp_path: Path) -> None:
@@ -433,3 +444,59 @@ def test_the_shipped_comparison_is_read() -> None:
     kinds = {route.kind for route in found.routes}
     assert kinds == {"self_hosted", "endpoint", "hybrid"}
     assert len(found.routes) >= 7
+
+
+def test_the_bars_of_a_month_add_up_to_it(outcomes: list[Outcome]) -> None:
+    for found in outcomes:
+        parts = month_parts(found)
+        assert math.fsum(parts.values()) == pytest.approx(found.usd)
+        assert min(parts.values()) >= -1e-9
+
+
+def test_every_way_with_gpus_is_set_against_every_endpoint(decided: Decision) -> None:
+    table = decided.break_even
+    assert set(table["own"]) == {"cloud", "spot", "reserved", "own"}
+    assert (table["first_cheaper_rps"] <= table["always_cheaper_rps"]).all()
+    # At the use that breaks even, the GPUs of a request cost what the endpoint charges.
+    row = table[table["own"] == "cloud"].iloc[0]
+    way, api = decided.way("cloud"), decided.way("api")
+    per_request = way.replica_month_usd / (way.requests_per_s * 730 * 3600)
+    assert per_request / row["utilization_to_break_even"] == pytest.approx(api.price_per_request)
+    assert row["burst_ceiling"] == pytest.approx(1 / row["utilization_to_break_even"])
+
+
+def test_at_a_crossing_both_cost_the_same(decided: Decision) -> None:
+    for row in decided.break_even.to_dict(orient="records"):
+        load, par = float(row["first_cheaper_rps"]), float(row["peak_to_mean"])
+        if not 0 < load < math.inf:
+            continue
+        own, api = (decided.way(str(row[name])) for name in ("own", "api"))
+        after = load * (1 + 1e-6)
+        assert float(best_month(own, after, par)) <= float(best_month(api, after, par)) * (1 + 1e-6)
+        before = load * (1 - 1e-3)
+        assert float(best_month(own, before, par)) >= float(best_month(api, before, par))
+
+
+def test_at_the_price_that_breaks_even_both_cost_the_same(decided: Decision) -> None:
+    for row in decided.break_even.to_dict(orient="records"):
+        own, api = (decided.way(str(row[name])) for name in ("own", "api"))
+        par, price = float(row["peak_to_mean"]), float(row["usd_per_1k_requests_to_break_even"])
+        dearer = api.with_(price_per_request=price / 1e3)
+        month = [float(best_month(way, decided.load, par)) for way in (own, dearer)]
+        assert month[0] == pytest.approx(month[1])
+
+
+def test_the_middle_of_the_tornado_is_the_median_future(decided: Decision) -> None:
+    assert decided.tornado["middle"].nunique() == 1
+    assert (decided.sobol["total_low"] <= decided.sobol["total_high"]).all()
+
+
+def test_a_fleet_that_scales_is_not_projected_as_if_it_stood_still(comparison: Comparison) -> None:
+    scaler = {"kind": "target_concurrency", "target": 4, "max_replicas": 4, "interval_s": 10}
+    known = comparison.routes[0].model_dump() | {"scenario": {"autoscaler": scaler}}
+    scaled = SelfHosted.parse(known)
+    one = comparison.model_copy(update={"routes": (scaled, comparison.routes[4])})
+    found = decision(one, compare(one))
+    assert found.way("cloud").elastic
+    row = found.break_even.iloc[-1]
+    assert math.isnan(row["burst_ceiling"])
