@@ -12,7 +12,7 @@ from numpy.random import Generator
 from pydantic import Field
 
 from hardware_profiles.errors import InputError
-from workloads.process import NotNegative, Process, Seconds
+from workloads.process import NotNegative, Process, Seconds, refuse_too_many
 
 __all__ = ["ClosedLoop", "Concurrency"]
 
@@ -30,6 +30,7 @@ class _Closed(Process):
                 f"arrivals: {getattr(self, 'kind', '')}: give num_requests; how many there are in "
                 "a time depends on the server"
             )
+        refuse_too_many(num_requests)
         return self._points(rng, num_requests, horizon_s)
 
     def mean_rate(self, horizon_s: float | None = None) -> float:

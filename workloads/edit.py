@@ -8,6 +8,7 @@ from numpy.random import Generator
 from hardware_profiles.errors import InputError
 from workloads import segments as ragged
 from workloads.merge import merge
+from workloads.process import refuse_too_many
 from workloads.retime import conversations_of
 from workloads.trace import Trace
 
@@ -27,6 +28,7 @@ def loop(trace: Trace, times: int, period_s: float | None = None) -> Trace:
     """
     if times < 1:
         raise InputError(f"loop: expected at least 1 time, found {times}")
+    refuse_too_many(times * len(trace))
     length = float(trace.arrival_s[-1])
     gap = (length - float(trace.arrival_s[0])) / max(len(trace) - 1, 1)
     period = length + gap if period_s is None else period_s

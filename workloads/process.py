@@ -53,13 +53,10 @@ class Process(Value):
         """
         if num_requests is None and horizon_s is None:
             raise InputError("traffic: give num_requests, a duration, or both; else it never ends")
-        if num_requests is None and horizon_s is not None:
-            expected = self.mean_rate(horizon_s) * horizon_s
-            if expected > MOST_REQUESTS:
-                raise InputError(
-                    f"traffic: {expected:.3g} requests in {horizon_s:g} s are too many; "
-                    f"expected {MOST_REQUESTS:.0e} or fewer"
-                )
+        expected = np.inf if num_requests is None else num_requests
+        if expected > MOST_REQUESTS and horizon_s is not None:
+            expected = min(expected, self.mean_rate(horizon_s) * horizon_s)
+        refuse_too_many(expected)
         return self._points(rng, num_requests, horizon_s)
 
     def mean_rate(self, horizon_s: float | None = None) -> float:
@@ -91,6 +88,14 @@ class Renewal(Process):
         end = None if horizon_s is None else horizon_s * self.rate_per_s
         points = points_until(lambda n: self._unit_gaps(rng, n), number, end) / self.rate_per_s
         return points if horizon_s is None else points[points < horizon_s]
+
+
+def refuse_too_many(requests: float) -> None:
+    """Raise `InputError` where so many requests would not fit any memory."""
+    if requests > MOST_REQUESTS:
+        raise InputError(
+            f"traffic: {requests:.3g} requests are too many; expected {MOST_REQUESTS:.0e} or fewer"
+        )
 
 
 def points_until(gaps: Callable[[int], Seconds], number: int | None, end: float | None) -> Seconds:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hardware_profiles.errors import InputError, did_you_mean
 from workloads.block_names import BlockBook
@@ -187,7 +188,7 @@ def _mooncake(pieces: Iterator[Trace], path: Path, packed: bool) -> None:
     def lines() -> Iterator[str]:
         for piece in pieces:
             rows = zip(
-                (piece.arrival_s * 1e3).tolist(),
+                _milliseconds(piece.arrival_s),
                 piece.prompt_tokens.tolist(),
                 piece.output_tokens.tolist(),
                 book.names(piece),
@@ -203,6 +204,14 @@ def _mooncake(pieces: Iterator[Trace], path: Path, packed: bool) -> None:
                 yield json.dumps(record) + "\n"
 
     _write_lines(lines(), path, packed)
+
+
+def _milliseconds(seconds: NDArray[np.float64]) -> list[float]:
+    """The shortest of the numbers that are read back as the same seconds."""
+    exact = seconds * 1e3
+    short = np.round(exact, 6)
+    ms: list[float] = np.where(short / 1e3 == seconds, short, exact).tolist()
+    return ms
 
 
 def _write_lines(lines: Iterator[str], path: Path, packed: bool) -> None:

@@ -78,6 +78,8 @@ def test_sessions_may_wait_for_the_server_while_they_begin_by_the_clock():
 def test_a_closed_loop_needs_a_number_of_requests():
     with pytest.raises(InputError, match="closed_loop: give num_requests"):
         trace({"kind": "closed_loop", "users": 2}, num_requests=None)
+    with pytest.raises(InputError, match="are too many"):
+        trace({"kind": "closed_loop", "users": 2}, num_requests=10**12)
 
 
 def test_who_follows_whom_survives_a_window_and_a_file(tmp_path):

@@ -130,6 +130,8 @@ def test_a_loop_repeats_the_trace_and_shares_nothing_between_rounds():
         loop(trace, 2, period_s=10)
     with pytest.raises(InputError, match="at least 1 time"):
         loop(trace, 0)
+    with pytest.raises(InputError, match="are too many; expected 2e"):
+        loop(trace, 10**9)
 
 
 def test_an_anonymous_trace_has_no_names_and_the_same_shape():
