@@ -71,7 +71,7 @@ def peak_rule(
 
 
 def _steps(table: pd.DataFrame) -> pd.DataFrame:
-    more, fewer = table["usd_per_month"].diff(), -table["missed_per_month"].diff()
+    more, fewer = table["usd_per_month"].diff(), 0.0 - table["missed_per_month"].diff()
     return table.assign(
         more_usd=more,
         fewer_missed=fewer,

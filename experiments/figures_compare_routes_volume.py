@@ -45,7 +45,7 @@ def break_even(decision: Decision) -> Figure:
                 axes.plot(load, usd, color=colours[way.name], lw=1.6, ls=dashed, label=way.name)
             _crossings(axes, decision, par)
             _today(axes, decision)
-            steady, bursty = "steady: the peak is the mean", f"bursty: the peak is {par:g} means"
+            steady, bursty = "steady: the peak is the mean", f"bursty: it is {par:g} times the mean"
             shape = steady if par == 1 else bursty
             axes.set(title=shape, xlabel="requests per second, mean, log scale")
             plain_log(axes)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-__all__ = ["Decision", "Range", "decide", "draw", "sobol", "tornado"]
+__all__ = ["Decision", "Draws", "Range", "decide", "draw", "sobol", "tornado"]
 
 Floats = NDArray[np.float64]
 Draws = Mapping[str, Floats]

@@ -14,8 +14,11 @@ from simulator.economics.api_spend import api_spend
 from simulator.economics.contract import OnDemand, Reserved, Spot
 from simulator.economics.contract_owned import Owned
 from simulator.economics.cost_line import CostLine, total
+from simulator.economics.outlook import CORRELATIONS, RANGES, present_values
 from simulator.economics.overheads import Overheads
+from simulator.economics.uncertainty import Draws, decide, draw, sobol, tornado
 from simulator.economics.usage import Usage
+from simulator.economics.way import Way
 
 MU, LOAD = 2.0, 2.0
 MONTH_S = 730 * 3600.0
@@ -159,3 +162,39 @@ def test_tokens_fully_loaded() -> None:
     lines: list[CostLine] = OnDemand.parse(NEBIUS).lines(month(4, busy=0.42))
     work = sum(line.work for line in lines)
     assert work / total(lines) == pytest.approx(0.42)
+
+
+def test_three_years_of_the_example_fall_within_its_bands() -> None:
+    """The example's ranges are not given; with ours its answer comes out, and nearly its means."""
+    api = Way(name="api", kind="endpoint", price_per_request=0.0021375, people_usd=2_000,
+              fixed_usd=2_125)  # fmt: skip
+    cloud = Way(name="cloud", kind="rented", requests_per_s=2.0, gpus_per_replica=2, spares=1,
+                usd_per_gpu_h=2.95, people_usd=11_000, fixed_usd=4_778)  # fmt: skip
+    lines = owned(4)
+    cooled = lines["energy_dynamic"] * 1.4
+    own = Way(
+        name="own", kind="owned", requests_per_s=2.0, gpus_per_replica=2, spares=1,
+        usd_per_gpu_h=2.95, server_usd=336_000, life_months=36, lead_months=3, salvage_share=0.2,
+        server_month_usd=lines["colocation"] + lines["maintenance"] + lines["spare_parts"],
+        server_power_usd=lines["energy_idle"] * 1.4, power_usd_per_request=cooled / REQUESTS,
+        people_usd=16_000, fixed_usd=5_278,
+    )  # fmt: skip
+    x = draw(RANGES, 20_000, np.random.default_rng(0), CORRELATIONS)
+    found = decide(present_values([api, cloud, own], x, LOAD, 36, 0.10))
+    published = {"api": (639e3, 0.98), "cloud": (1_537e3, 0.01), "own": (1_852e3, 0.00)}
+    for name, (mean, chance) in published.items():
+        assert found.table["mean"][name] == pytest.approx(mean, rel=0.20)
+        assert found.table["p_cheapest"][name] == pytest.approx(chance, abs=0.02)
+    assert found.best == "api"
+    assert 0 < found.evpi_usd < 10e3  # published: 3,000
+
+    def dearer(given: Draws) -> np.ndarray:
+        values = present_values([api, cloud], given, LOAD, 36, 0.10)
+        return values["cloud"] - values["api"]
+
+    swings = tornado(dearer, RANGES)
+    # Signs as published: people, GPU prices and bursts against the cloud, the rest for it.
+    signs = {"fte": 1, "gpu_price": 1, "peak_to_mean": 1, "api_price": -1, "capacity": -1}
+    assert {n: int(np.sign(swings["high"][n] - swings["low"][n])) for n in signs} == signs
+    shares = sobol(dearer, RANGES, 512, np.random.default_rng(1))
+    assert set(shares.index[:4]) == {"gpu_price", "peak_to_mean", "api_price", "fte"}
