@@ -9,7 +9,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from hardware_profiles.errors import InputError
-from workloads.fit_arrivals import fit_arrivals, ks_distance, shape_of
+from workloads.fit_arrivals import LEAST_DISPERSION, fit_arrivals, ks_distance, shape_of
 from workloads.fit_lengths import fit_lengths, rank_correlation
 from workloads.fit_text import beginnings_of
 from workloads.segments import Ints
@@ -86,6 +86,8 @@ def _conversations(trace: Trace) -> tuple[Sessions | None, Ints]:
         return None, rows
     later = order[1:][same]
     starts = np.setdiff1d(rows, later)
+    if len(starts) < FEWEST or np.ptp(trace.arrival_s[starts]) <= 0:
+        return None, rows  # too few to say how conversations begin
     turns = np.diff(np.append(np.flatnonzero(np.concatenate(([True], ~same))), len(order)))
     gaps = np.diff(trace.arrival_s[order])[same]
     answered = Think().answer_times(trace.output_tokens[order[:-1]][same])
@@ -129,7 +131,8 @@ def _quality(trace: Trace, drawn: Trace) -> pd.DataFrame:
     for place, window in enumerate(shapes[0].window_s):
         found = [float(shape.dispersion[place]) for shape in shapes]
         if np.isfinite(found).all():
-            rows.append((f"dispersion in {window} s", *found, abs(np.log10(found[1] / found[0]))))
+            one, two = np.log10(np.maximum(found, LEAST_DISPERSION))
+            rows.append((f"dispersion in {window} s", *found, abs(two - one)))
     return pd.DataFrame(rows, columns=["measure", "trace", "fitted", "distance"])
 
 
@@ -145,7 +148,7 @@ def _left_out(trace: Trace, recipe: Synthetic) -> tuple[str, ...]:
     if trace.segments is not None and sessions is None and recipe.shared_prefixes is None:
         lost.append("which prompts share text (prompt identity)")
     if trace.session is not None and sessions is None:
-        lost.append("conversations (prompts do not grow from turn to turn)")
+        lost.append("conversations (too few, or prompts do not grow from turn to turn)")
     if trace.tenant is not None:
         lost.append("tenants")
     if trace.priority.any():

@@ -11,12 +11,14 @@ from workloads.arrivals import MMPP, Constant, Gamma, Poisson, Process, Rates, W
 from workloads.burstiness import Arrivals
 from workloads.process import Seconds
 
-__all__ = ["fit_arrivals", "ks_distance", "shape_of"]
+__all__ = ["LEAST_DISPERSION", "fit_arrivals", "ks_distance", "shape_of"]
 
 STEPS = (10, 60)
 """Numbers of steps in which the rate may be followed over the length of the trace."""
 MIN_PER_STEP = 20
 WINDOWS_S = (1, 10, 60, 600)
+LEAST_DISPERSION = 0.01
+"""What is more even than this counts as no more even."""
 ON_SHARES = (0.1, 0.2, 0.3, 0.5)
 DRAWS = 3
 SIMPLER_BY = 0.02
@@ -123,6 +125,9 @@ def _within(cv: float) -> float:
 def _dispersion_error(one: Arrivals, two: Arrivals) -> float:
     """Mean over scales of the difference of log10 of the dispersions."""
     tables = [shape.dispersion().set_index("window_s").dispersion for shape in (one, two)]
-    logs = [np.log10(np.maximum(table.loc[list(WINDOWS_S)].to_numpy(), 0.01)) for table in tables]
+    logs = [
+        np.log10(np.maximum(table.loc[list(WINDOWS_S)].to_numpy(), LEAST_DISPERSION))
+        for table in tables
+    ]
     off = np.abs(logs[0] - logs[1])
     return float(np.nanmean(off)) if np.isfinite(off).any() else 0.0

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from hardware_profiles.errors import InputError
@@ -149,3 +151,34 @@ def test_an_anonymous_trace_has_no_names_and_the_same_shape():
 def test_a_share_to_keep_is_between_0_and_1(share):
     with pytest.raises(InputError, match="expected a share above 0"):
         thin(Trace.from_columns([0], [1], [1]), share, seeded())
+
+
+@st.composite
+def odd_traces(draw):
+    rows = draw(st.integers(20, 45))
+    gaps = draw(
+        st.lists(st.sampled_from([0.0, 1e-3, 1.0, 1.0, 300.0]), min_size=rows, max_size=rows)
+    )
+    lengths = st.lists(st.sampled_from([1, 1, 7, 5000]), min_size=rows, max_size=rows)
+    session = draw(st.none() | st.lists(st.integers(-1, 25), min_size=rows, max_size=rows))
+    return Trace.from_columns(np.cumsum(gaps), draw(lengths), draw(lengths), session=session)
+
+
+@given(odd_traces())
+@settings(max_examples=40, deadline=None)
+def test_whatever_it_looks_like_a_trace_is_fitted_or_refused_in_one_line(trace):
+    try:
+        found = fit(trace, seeded())
+    except InputError:
+        return
+    assert found.quality.distance.dropna().between(0, 10).all()
+    assert len(found.traffic.sample(seeded(), 1e4)) > 0
+
+
+def test_one_long_conversation_is_fitted_as_requests_of_their_own():
+    """How conversations begin cannot be learned from one."""
+    turns = np.arange(40)
+    trace = Trace.from_columns(30.0 * turns, 100 + 50 * turns, [20] * 40, session=[0] * 40)
+    found = fit(trace, seeded())
+    assert found.traffic.sessions is None
+    assert any("conversation" in lost for lost in found.left_out)
