@@ -29,6 +29,14 @@ SkipBad = Annotated[
     bool, typer.Option("--skip-bad-rows", help="Leave out rows that cannot be used; count them.")
 ]
 Sort = Annotated[bool, typer.Option("--sort", help="Accept a file that is not in order of time.")]
+Columns = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--column",
+        metavar="MEANING=NAME",
+        help="What a column of a plain CSV or Parquet file is: arrival_s=ts, prompt_tokens=in …",
+    ),
+]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of what is drawn.")]
 Horizon = Annotated[float | None, typer.Option("--horizon-s", min=0, help="Only so many seconds.")]
 
@@ -49,6 +57,7 @@ def profile(
     format: Format = None,
     skip_bad_rows: SkipBad = False,
     sort: Sort = False,
+    columns: Columns = None,
     seed: Seed = 0,
     horizon_s: Horizon = None,
     block_tokens: Annotated[
@@ -61,7 +70,7 @@ def profile(
 ) -> None:
     """Rate, burstiness, lengths, requests at once, reuse, conversations: tables and pictures."""
     from experiments.traffic_commands import profile_to
-    from experiments.traffic_source import pieces_of
+    from experiments.traffic_source import columns_of, pieces_of
 
     pieces = pieces_of(
         source,
@@ -70,6 +79,7 @@ def profile(
         horizon_s=horizon_s,
         skip_bad_rows=skip_bad_rows,
         sort=sort,
+        columns=columns_of(columns or []),
     )
     profile_to(pieces, Path(source).name, out, service, block_tokens, _console())
 
@@ -82,12 +92,13 @@ def fit(
     format: Format = None,
     skip_bad_rows: SkipBad = False,
     sort: Sort = False,
+    columns: Columns = None,
     seed: Seed = 0,
     horizon_s: Horizon = None,
 ) -> None:
     """Write synthetic traffic that matches a trace, and show how well it does."""
     from experiments.traffic_commands import fit_to
-    from experiments.traffic_source import trace_of
+    from experiments.traffic_source import columns_of, trace_of
 
     trace = trace_of(
         source,
@@ -96,6 +107,7 @@ def fit(
         horizon_s=horizon_s,
         skip_bad_rows=skip_bad_rows,
         sort=sort,
+        columns=columns_of(columns or []),
     )
     fit_to(trace, Path(source).name, out, seed, _console())
 
@@ -133,13 +145,21 @@ def convert(
     format: Format = None,
     skip_bad_rows: SkipBad = False,
     sort: Sort = False,
+    columns: Columns = None,
     seed: Seed = 0,
 ) -> None:
     """Read a trace, change it on the way if asked, and write it in another format."""
     from experiments.traffic_commands import convert_to
-    from experiments.traffic_source import pieces_of
+    from experiments.traffic_source import columns_of, pieces_of
 
-    pieces = pieces_of(source, format=format, seed=seed, skip_bad_rows=skip_bad_rows, sort=sort)
+    pieces = pieces_of(
+        source,
+        format=format,
+        seed=seed,
+        skip_bad_rows=skip_bad_rows,
+        sort=sort,
+        columns=columns_of(columns or []),
+    )
     convert_to(pieces, out, to, edits or [], seed, _console())
 
 

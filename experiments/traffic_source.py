@@ -1,6 +1,6 @@
 """Where a trace comes from: a file in any format, a recipe in YAML, or a name on the shelf."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from workloads import formats
 from workloads.trace import Trace
 from workloads.traffic import Mix, Replay, ServeGen, Synthetic, Traffic, names
 
-__all__ = ["pieces_of", "recipe_of", "trace_of"]
+__all__ = ["columns_of", "pieces_of", "recipe_of", "trace_of"]
 
 YAML = (".yaml", ".yml")
 
@@ -49,6 +49,7 @@ def trace_of(
     horizon_s: float | None = None,
     skip_bad_rows: bool = False,
     sort: bool = False,
+    columns: Mapping[str, str] | None = None,
 ) -> Trace:
     """Whole trace of a file, or drawn from a recipe for so long.
 
@@ -61,7 +62,7 @@ def trace_of(
     if recipe is not None:
         return recipe.sample(stream(seed, "traffic"), horizon_s, Path(name).parent)
     _check_there(name)
-    trace = formats.read(name, format, skip_bad_rows=skip_bad_rows, sort=sort)
+    trace = formats.read(name, format, skip_bad_rows=skip_bad_rows, sort=sort, columns=columns)
     return trace if horizon_s is None else trace.window(0.0, horizon_s)
 
 
@@ -73,15 +74,39 @@ def pieces_of(
     horizon_s: float | None = None,
     skip_bad_rows: bool = False,
     sort: bool = False,
+    columns: Mapping[str, str] | None = None,
 ) -> Iterator[Trace]:
     """As `trace_of`, but in pieces on one clock where that can be done: nothing is held whole."""
     recipe = recipe_of(name)
     if recipe is None:
         _check_there(name)
-        recipe = Replay(path=Path(name), format=format, skip_bad_rows=skip_bad_rows, sort=sort)
+        recipe = Replay(
+            path=Path(name),
+            format=format,
+            skip_bad_rows=skip_bad_rows,
+            sort=sort,
+            columns=dict(columns or {}),
+        )
         yield from recipe.pieces(stream(seed, "traffic"), horizon_s)
     else:
         yield from recipe.pieces(stream(seed, "traffic"), horizon_s, Path(name).parent)
+
+
+def columns_of(given: Iterable[str]) -> dict[str, str]:
+    """Names of columns by what they mean, from MEANING=NAME.
+
+    >>> columns_of(["arrival_s=ts", "prompt_tokens=in"])
+    {'arrival_s': 'ts', 'prompt_tokens': 'in'}
+    """
+    columns: dict[str, str] = {}
+    for pair in given:
+        meaning, equals, name = pair.partition("=")
+        if not (equals and meaning and name):
+            raise InputError(f"--column {pair}: expected MEANING=NAME, such as arrival_s=ts")
+        if meaning in columns:
+            raise InputError(f"--column {meaning}: given twice")
+        columns[meaning] = name
+    return columns
 
 
 def _check_there(name: str) -> None:

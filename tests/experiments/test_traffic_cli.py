@@ -168,3 +168,28 @@ def test_what_cannot_be_done_is_one_line_and_leaves_nothing(traffic, tmp_path, a
     assert message in found.stderr
     assert len(found.stderr.strip().splitlines()) == 1
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.parametrize("command", ["profile", "fit", "convert"])
+def test_a_csv_with_names_of_its_own_is_read_by_what_they_mean(tmp_path, command):
+    rows = [f"{second},{100 + second},{5 + second % 7}" for second in range(40)]
+    (tmp_path / "log.csv").write_text("ts,in,out\n" + "\n".join(rows) + "\n")
+    source, out = str(tmp_path / "log.csv"), tmp_path / "out.parquet"
+    to = [str(out)] if command == "convert" else ["--out", str(tmp_path / f"out-{command}.yaml")]
+    named = ["arrival_s=ts", "prompt_tokens=in", "output_tokens=out"]
+    options = [part for pair in named for part in ("--column", pair)]
+    found = CliRunner().invoke(app, [command, source, *to, *options])
+    assert found.exit_code == 0, found.output
+    if command == "convert":
+        assert formats.read(out).prompt_tokens.tolist() == [100 + second for second in range(40)]
+    plain = CliRunner().invoke(app, [command, source, *to])
+    assert "a CSV with names of its own" in plain.stderr
+    for wrong, line in (
+        ("arrival_s", "expected MEANING=NAME"),
+        ("arrival=ts", "did you mean 'arrival_s'"),
+        ("arrival_s=time", "no column 'time'"),
+    ):
+        refused = CliRunner().invoke(app, [command, source, *to, "--column", wrong])
+        assert refused.exit_code == 2
+        assert line in refused.stderr
+        assert len(refused.stderr.splitlines()) == 1

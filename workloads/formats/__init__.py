@@ -55,8 +55,11 @@ def recognise(path: Path | str) -> str:
         return found[0]
     if len(found) > 1:
         raise InputError(f"{path}: may be {' or '.join(found)}; say which with `format`")
+    own = "for a CSV with names of its own say with `columns` which is which; else " * (
+        head.first_line.count(",") > 1
+    )
     raise InputError(
-        f"{path}: of no format known here (it begins {head.first_line[:60]!r}); name it with "
+        f"{path}: of no format known here (it begins {head.first_line[:60]!r}); {own}name it with "
         f"`format`, one of: {', '.join(names())}"
     )
 
@@ -78,7 +81,8 @@ def read(
     skip_bad_rows : leave out rows that cannot be used and count them in
         ``meta["skipped_rows"]``, instead of refusing the file at the first.
     sort : accept rows that are not in order of time.
-    columns : names of the file's columns by what they mean (``plain_csv``, ``parquet``).
+    columns : names of the file's columns by what they mean (``plain_csv``, ``parquet``); a file
+        for which they are given is of one of these formats.
 
     Raises
     ------
@@ -126,7 +130,7 @@ def _module(name: str) -> Any:
 
 def _open(ledger: Ledger, format: str | None) -> tuple[str, Iterator[Batch]]:
     """Name of the format, and the batches that have rows; there is at least one."""
-    name = format or recognise(ledger.path)
+    name = format or (_mapped(ledger.path) if ledger.columns else recognise(ledger.path))
     if name not in names():
         raise InputError(f"no trace format is called {name!r}; {did_you_mean(name, names())}")
     head_of(ledger.path)
@@ -136,6 +140,11 @@ def _open(ledger: Ledger, format: str | None) -> tuple[str, Iterator[Batch]]:
         lost = f" ({ledger.skipped} bad rows were skipped)" if ledger.skipped else ""
         raise ledger.fail(f"holds no requests{lost}; expected one or more")
     return name, chain([first], full)
+
+
+def _mapped(path: Path) -> str:
+    """Format of a file whose columns the user has named."""
+    return "parquet" if _module("parquet").recognise(head_of(path)) else "plain_csv"
 
 
 def _origin(batch: Batch) -> int | float:
