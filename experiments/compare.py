@@ -38,6 +38,8 @@ from workloads.trace import Trace
 __all__ = ["Mix", "Outcome", "compare", "month_of", "month_table", "play_route"]
 
 QUANTILES = (("ttft", 0.5), ("ttft", 0.95), ("ttft", 0.99), ("tpot", 0.95), ("e2e", 0.95))
+LEAST_FOR_INCIDENTS_S = 86_400.0
+"""Incidents closer than half an hour are one: a shorter run says little of how many a month has."""
 Progress = Callable[[float], None]
 
 
@@ -127,6 +129,11 @@ def play_route(
         lines += route.overheads.lines(month)
         return _outcome(comparison, route, lines, result, scale, mix=mix)
     used = usage_of(result)
+    if route.overheads.incidents_per_month is None and used.seconds < LEAST_FOR_INCIDENTS_S:
+        raise InputError(
+            f"routes, {route.name}: overheads.incidents_per_month: a run of {used.seconds:,.0f} s "
+            "is too short to count incidents from, it takes a day; give a number"
+        )
     gpus = route.gpus
     if isinstance(gpus, Spot) and any(fault.kind == "spot_reclaim" for fault in scenario.faults):
         gpus = gpus.model_copy(update={"simulated": True})

@@ -1,16 +1,18 @@
 """Endpoint: somebody else's API that serves a model, with its price, speed and limits."""
 
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, model_validator
 
 from hardware_profiles.errors import InputError
+from hardware_profiles.price import one_currency
 from hardware_profiles.profile import NotNegative, Positive, Profile, Text
 
 __all__ = ["Endpoint"]
 
 Sigma = Annotated[float, Field(ge=0, le=3)]
+Rate = Annotated[NotNegative, Field(le=10_000)]
 HOURS = 24
 
 
@@ -30,9 +32,9 @@ class Endpoint(Profile):
     provider: Text
     model: Text
     """What it serves, in the provider's words."""
-    usd_per_million_input_tokens: NotNegative
-    usd_per_million_output_tokens: NotNegative
-    usd_per_million_cached_input_tokens: NotNegative | None = None
+    usd_per_million_input_tokens: Rate
+    usd_per_million_output_tokens: Rate
+    usd_per_million_cached_input_tokens: Rate | None = None
     """Of prompt tokens the endpoint has seen lately; None: no discount."""
     cache_ttl_s: Positive = 300.0
     """For so long after its last use a prefix is known. [s]"""
@@ -56,6 +58,11 @@ class Endpoint(Profile):
     """Mean time between outages, exponential; None: there are none. [h]"""
     outage_s: Positive = 600.0
     """Mean length of an outage, exponential. [s]"""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _in_dollars(cls, data: Any) -> Any:
+        return one_currency(data)
 
     @model_validator(mode="after")
     def _whole_day(self) -> "Endpoint":

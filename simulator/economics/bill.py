@@ -12,7 +12,7 @@ import pandas as pd
 from simulator.economics.cost_line import CostLine, audit_table, cost_line
 from simulator.economics.cost_lines import COST_LINES, WORK_LINES, endpoint_calls, gpu_rent_idle
 from simulator.economics.terms import Terms
-from simulator.economics.unit_costs import per_request, per_tenant, ratio, spent_on, unit_costs
+from simulator.economics.unit_costs import per_group, per_request, ratio, spent_on, unit_costs
 from simulator.economics.usage import usage_of
 from simulator.record.files import write_json, write_parquet
 from simulator.record.result import Result
@@ -53,6 +53,8 @@ class Bill:
     """One row a request: what it was attributed, by part, and its fully loaded `usd`."""
     tenants: pd.DataFrame
     """One row a tenant: requests, tokens, usd, usd_per_good_request."""
+    classes: pd.DataFrame
+    """The same by class of service, the priority of the requests."""
 
     def line(self, name: str) -> float:
         """Dollars of one line. [USD]"""
@@ -72,8 +74,13 @@ class Bill:
         }
 
     def to_dict(self) -> dict[str, Any]:
-        """Headline, lines, units, work and tenants as plain values, for JSON."""
-        tables = {"lines": self.lines, "work": self.work, "tenants": self.tenants}
+        """Headline, lines, units, work, tenants and classes as plain values, for JSON."""
+        tables = {
+            "lines": self.lines,
+            "work": self.work,
+            "tenants": self.tenants,
+            "classes": self.classes,
+        }
         return {
             **self.headline(),
             "units": self.units.to_dict(orient="index"),
@@ -139,7 +146,8 @@ def bill_of(
         units=units,
         work=spent_on(requests),
         requests=requests,
-        tenants=per_tenant(requests),
+        tenants=per_group(requests),
+        classes=per_group(requests, "priority"),
     )
 
 

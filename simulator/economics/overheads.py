@@ -40,7 +40,7 @@ class Overheads(Profile):
     """Full-time people for this endpoint; it grows with models and sites, not with tokens."""
     on_call_usd: Money = 0.0
     incidents_per_month: Annotated[NotNegative, Field(le=10_000)] | None = 0.0
-    """None (null): as many as in the run, failures and breaches of the SLO."""
+    """None (null): as many as in the run, failures and breaches of the SLO; for runs of a day."""
     incident_h: Hours = 1.5
     responders: Hours = 1.0
     night_share: Share = 0.5

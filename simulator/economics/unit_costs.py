@@ -10,7 +10,7 @@ from simulator.economics.attribution import attribute
 from simulator.record.metrics import meets_slo
 from simulator.record.result import Result
 
-__all__ = ["per_request", "per_tenant", "ratio", "spent_on", "unit_costs"]
+__all__ = ["per_group", "per_request", "ratio", "spent_on", "unit_costs"]
 
 MILLION = 1e6
 GPU_PARTS = ("prefill_usd", "cached_usd", "recompute_usd", "decode_usd")
@@ -29,13 +29,13 @@ def per_request(result: Result, attributable_usd: float, total_usd: float) -> pd
 
     Returns
     -------
-    DataFrame: request_id, tenant, outcome, good, prompt_tokens, cached_tokens, generated_tokens,
-    prefill_usd, cached_usd, recompute_usd, decode_usd, endpoint_input_usd, endpoint_output_usd,
-    their sum usd_attributable, and usd, its fully loaded cost.
+    DataFrame: request_id, tenant, priority, outcome, good, prompt_tokens, cached_tokens,
+    generated_tokens, prefill_usd, cached_usd, recompute_usd, decode_usd, endpoint_input_usd,
+    endpoint_output_usd, their sum usd_attributable, and usd, its fully loaded cost.
     """
-    columns = ["request_id", "tenant", "outcome", "prompt_tokens", "cached_tokens"]
+    columns = ["request_id", "tenant", "priority", "outcome", "prompt_tokens", "cached_tokens"]
     table = result.requests[[*columns, "generated_tokens"]].copy()
-    table.insert(3, "good", meets_slo(result))
+    table.insert(4, "good", meets_slo(result))
     gpu_s = attribute(result)
     whole, called = float(gpu_s.to_numpy().sum()), float(result.calls["usd"].sum())
     usd_per_gpu_s = max(0.0, attributable_usd - called) / whole if whole > 0 else 0.0
@@ -140,20 +140,24 @@ def spent_on(requests: pd.DataFrame) -> pd.DataFrame:
     return table.assign(share=table["usd"] / table["usd"].sum() if table["usd"].sum() > 0 else 0.0)
 
 
-def per_tenant(requests: pd.DataFrame) -> pd.DataFrame:
-    """Requests, tokens and cost of each tenant; the costs add up to those of all requests.
+def per_group(requests: pd.DataFrame, by: str = "tenant") -> pd.DataFrame:
+    """Requests, tokens and cost of each tenant or class; they add up to those of all requests.
+
+    Parameters
+    ----------
+    by : ``tenant``, or ``priority`` for classes of service.
 
     Returns
     -------
-    DataFrame: tenant, requests, completed, good, prompt_tokens, generated_tokens, usd_attributable,
-    usd, usd_per_good_request.
+    DataFrame: tenant or priority, requests, completed, good, prompt_tokens, generated_tokens,
+    usd_attributable, usd, usd_per_good_request.
     """
     number = requests.get("number", 1)
     completed = (requests["outcome"] == "completed") * number
     table = requests.assign(requests=number, completed=completed)
     summed = ["requests", "completed", "good", "prompt_tokens", "generated_tokens"]
-    by_tenant = table.groupby("tenant", observed=True)
-    totals = by_tenant[[*summed, "usd_attributable", "usd"]].sum().reset_index()
+    groups = table.groupby(by, observed=True)
+    totals = groups[[*summed, "usd_attributable", "usd"]].sum().reset_index()
     totals["usd_per_good_request"] = totals["usd"] / totals["good"].where(totals["good"] > 0)
     return totals
 

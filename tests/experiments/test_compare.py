@@ -486,6 +486,13 @@ def test_at_the_price_that_breaks_even_both_cost_the_same(decided: Decision) -> 
         assert month[0] == pytest.approx(month[1])
 
 
+def test_incidents_are_not_counted_from_a_minute(comparison: Comparison) -> None:
+    given = {"like": "self-hosted", "incidents_per_month": None}
+    cloud = SelfHosted.parse(comparison.routes[0].model_dump() | {"overheads": given})
+    with pytest.raises(InputError, match="too short to count incidents from"):
+        compare(comparison.model_copy(update={"routes": (cloud,)}))
+
+
 def test_the_middle_of_the_tornado_is_the_median_future(decided: Decision) -> None:
     assert decided.tornado["middle"].nunique() == 1
     assert (decided.sobol["total_low"] <= decided.sobol["total_high"]).all()

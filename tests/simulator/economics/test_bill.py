@@ -66,6 +66,7 @@ def test_requests_tenants_lines_and_work_each_add_up(seed: int) -> None:
     assert found.lines["share"].sum() == pytest.approx(1.0)
     assert found.requests["usd"].sum() == pytest.approx(found.usd_total)
     assert found.tenants["usd"].sum() == pytest.approx(found.usd_total)
+    assert found.classes["usd"].sum() == pytest.approx(found.usd_total)
     assert found.requests["usd_attributable"].sum() == pytest.approx(busy)
     assert found.work["usd"].sum() == pytest.approx(busy)
 
