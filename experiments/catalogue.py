@@ -254,7 +254,9 @@ def _known(kind: str) -> str:
 def _print_traffic(console: Console) -> None:
     table = _shelf_table(f"traffic: {len(traffic.names())}")
     table.add_column("name", no_wrap=True)
+    table.add_column("confidence")
     table.add_column("what it is")
     for name in traffic.names():
-        table.add_row(name, str(load_yaml(traffic.SHELF / f"{name}.yaml").get("notes", "")))
+        entry = load_yaml(traffic.SHELF / f"{name}.yaml")
+        table.add_row(name, str(entry.get("confidence", "")), str(entry.get("notes", "")))
     console.print(table)

@@ -10,6 +10,7 @@ from numpy.random import Generator
 from pydantic import BeforeValidator, Field, model_validator
 
 from hardware_profiles.errors import InputError
+from hardware_profiles.profile import Confidence
 from hardware_profiles.value import Value
 from workloads.clients import Client
 from workloads.merge import merge
@@ -75,6 +76,9 @@ class Mix(Value):
     source: str = ""
     """What it is modelled on."""
     checked: date | None = None
+    confidence: Confidence | None = None
+    """How far `source` bears it out: A measured on what it names, B told by a second hand or in
+    part a choice, C a choice, or cited from memory."""
     notes: str = ""
     clients: Annotated[tuple[MixClient, ...], Field(min_length=1)]
     rate_per_s: Positive | None = None

@@ -25,7 +25,8 @@ def from_shelf(data: Any) -> Any:
         if not changes:
             return base
         changed = f"{base.get('source', '')}; changed here: {', '.join(sorted(changes))}"
-        return {**_merged(base, changes), "source": changes.get("source", changed)}
+        said = {"source": changed, "confidence": "C"}  # it is no longer what was measured
+        return {**_merged(base, changes), **{key: changes.get(key, said[key]) for key in said}}
     if not isinstance(data, str):
         return data
     if data not in names():

@@ -10,6 +10,7 @@ from numpy.random import Generator
 from pydantic import Field, model_validator
 
 from hardware_profiles.errors import InputError
+from hardware_profiles.profile import Confidence
 from hardware_profiles.value import Value
 from workloads.arrivals import Arrivals
 from workloads.clients import Client
@@ -41,6 +42,9 @@ class Synthetic(Value):
     source: str = ""
     """What it is modelled on."""
     checked: date | None = None
+    confidence: Confidence | None = None
+    """How far `source` bears it out: A measured on what it names, B told by a second hand or in
+    part a choice, C a choice, or cited from memory."""
     notes: str = ""
 
     arrivals: Arrivals

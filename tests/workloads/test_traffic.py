@@ -1,5 +1,7 @@
 """Traffic: recipes and files that yield traces, and the shelf of named ones."""
 
+import re
+
 import numpy as np
 import pytest
 from pydantic import TypeAdapter, ValidationError
@@ -172,6 +174,8 @@ def test_every_entry_of_the_shelf_says_what_it_is_modelled_on():
         assert entry.name == name
         assert len(entry.source) > 40
         assert entry.checked is not None
+        assert entry.confidence in ("A", "B", "C")
+        assert entry.confidence == "C" or not re.search("remember", entry.source)
         assert len(entry.sample(seeded(), 600)) > 10
 
 
@@ -184,6 +188,7 @@ def test_steady_and_bursty_on_the_shelf_have_the_same_volume():
 def test_a_name_on_the_shelf_can_be_changed_in_part():
     entry = TypeAdapter(Traffic).validate_python({"like": "steady-chat", "num_requests": 5})
     assert len(entry.sample(seeded(), None)) == 5
+    assert entry.confidence == "C"  # it is no longer what was measured
     assert "changed here: num_requests" in entry.source
 
 
