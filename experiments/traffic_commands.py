@@ -89,19 +89,41 @@ def convert_to(
     seed: int,
     console: Console,
 ) -> None:
-    """Change a trace step by step and write it; without a change it is never held whole."""
-    if not edits:
-        _write(pieces, out, to, console)
-        return
-    trace = stitch(pieces)
+    """Change a trace step by step and write it.
+
+    It is held whole only from the first change on that needs it so.
+    """
+    steps = []
     for place, edit in enumerate(edits):
         name, equals, value = edit.partition("=")
-        if not equals or name not in EDITS:
-            raise InputError(f"--edit {edit}: expected NAME=VALUE; {did_you_mean(name, EDITS)}")
-        trace = EDITS[name](trace, value, stream(seed, f"edit-{place}"))
-        if not len(trace):
+        if not equals or name not in (*PIECEWISE, *EDITS):
+            known = (*PIECEWISE, *EDITS)
+            raise InputError(f"--edit {edit}: expected NAME=VALUE; {did_you_mean(name, known)}")
+        steps.append((place, edit, name, value))
+    whole: Trace | None = None
+    for place, edit, name, value in steps:
+        if whole is None and name in PIECEWISE:
+            pieces = _some(PIECEWISE[name](pieces, value), edit)
+            continue
+        whole = stitch(pieces) if whole is None else whole
+        if name in PIECEWISE:
+            whole = stitch(_some(PIECEWISE[name]([whole], value), edit))
+        else:
+            whole = EDITS[name](whole, value, stream(seed, f"edit-{place}"))
+        if not len(whole):
             raise InputError(f"--edit {edit}: leaves no request")
-    _write([trace], out, to, console)
+    _write(pieces if whole is None else [whole], out, to, console)
+
+
+def _some(pieces: Iterable[Trace], edit: str) -> Iterator[Trace]:
+    """Those pieces that are not empty, of which there is one at least."""
+    some = False
+    for piece in pieces:
+        if len(piece):
+            some = True
+            yield piece
+    if not some:
+        raise InputError(f"--edit {edit}: leaves no request")
 
 
 def _write(pieces: Iterable[Trace], out: Path, to: str | None, console: Console) -> None:
@@ -139,12 +161,30 @@ def _whole(name: str, value: str) -> int:
     return int(number)
 
 
-def _window(trace: Trace, value: str, rng: np.random.Generator) -> Trace:
+def _window(pieces: Iterable[Trace], value: str) -> Iterator[Trace]:
     start, colon, end = value.partition(":")
     if not colon:
         raise InputError(f"--edit window={value}: expected START:END in seconds, either may lack")
     begin = _number("window", start or "0")
-    return trace.window(begin, _number("window", end) - begin if end else None)
+    last = _number("window", end) if end else np.inf
+    for piece in pieces:
+        if piece.arrival_s[0] >= last:
+            return
+        yield piece.window(begin, last - begin if end else None)
+
+
+def _faster(pieces: Iterable[Trace], value: str) -> Iterator[Trace]:
+    factor = _number("rate", value)
+    return (piece.rate_scaled(factor) for piece in pieces)
+
+
+def _first(pieces: Iterable[Trace], value: str) -> Iterator[Trace]:
+    left = _whole("limit", value)
+    for piece in pieces:
+        yield piece if len(piece) <= left else piece.take(np.arange(left))
+        left -= len(piece)
+        if left <= 0:
+            return
 
 
 def _anonymous(trace: Trace, value: str, rng: np.random.Generator) -> Trace:
@@ -153,10 +193,13 @@ def _anonymous(trace: Trace, value: str, rng: np.random.Generator) -> Trace:
     return anonymise(trace)
 
 
-EDITS: dict[str, Callable[[Trace, str, np.random.Generator], Trace]] = {
+PIECEWISE: dict[str, Callable[[Iterable[Trace], str], Iterator[Trace]]] = {
     "window": _window,
-    "rate": lambda trace, value, rng: trace.rate_scaled(_number("rate", value)),
-    "limit": lambda trace, value, rng: trace.take(np.arange(len(trace))[: _whole("limit", value)]),
+    "rate": _faster,
+    "limit": _first,
+}
+"""Changes that a trace larger than memory can have."""
+EDITS: dict[str, Callable[[Trace, str, np.random.Generator], Trace]] = {
     "loop": lambda trace, value, rng: loop(trace, _whole("loop", value)),
     "thin": lambda trace, value, rng: thin(trace, _number("thin", value), rng),
     "merge": lambda trace, value, rng: merge([trace, trace_of(value)]),

@@ -193,3 +193,20 @@ def test_a_csv_with_names_of_its_own_is_read_by_what_they_mean(tmp_path, command
         assert refused.exit_code == 2
         assert line in refused.stderr
         assert len(refused.stderr.splitlines()) == 1
+
+
+def test_a_trace_larger_than_memory_can_be_cut_and_sped_up_piece_by_piece(tmp_path, monkeypatch):
+    from workloads.formats import parquet
+
+    trace = named("rag").sample(np.random.default_rng(4), 400.0)
+    write(trace, tmp_path / "log.parquet")
+    monkeypatch.setattr(parquet, "BATCH_ROWS", 90)
+    monkeypatch.setattr("experiments.traffic_commands.stitch", None)  # nothing may be held whole
+    edits = ["window=50:350", "rate=2", "limit=500", "window=10:"]
+    options = [part for edit in edits for part in ("--edit", edit)]
+    out = tmp_path / "out.parquet"
+    found = CliRunner().invoke(app, ["convert", str(tmp_path / "log.parquet"), str(out), *options])
+    assert found.exit_code == 0, found.output
+    whole = trace.window(50.0, 300.0).rate_scaled(2.0)
+    whole = whole.take(np.arange(500)).window(10.0)
+    assert formats.read(out) == whole
