@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
@@ -80,7 +81,7 @@ def judge(
         if failed:
             return Verdict(False, True, len(keys), {}, failed[0].error)
         intervals = {
-            target.metric: mean_interval(
+            target.metric: _interval(
                 [outcomes[key].values[target.metric] for key in keys], patience.level
             )
             for target in targets
@@ -92,6 +93,21 @@ def judge(
             sure = clear is not None or patience.most == 1
             return Verdict(kept if clear is None else clear, sure, len(keys), values)
         wanted = min(len(keys) + 2, patience.most)
+
+
+def _interval(values: list[float], level: float) -> Interval:
+    """Student's interval, its lower end raised to that of the geometric mean where that is higher.
+
+    Under overload latencies differ by factors between runs, and an interval that is as wide below
+    as above would reach down to zero though each run is far beyond its bound. The geometric mean
+    is never above the mean, so what lies surely below it lies surely below the mean. Each end is
+    still wrong at most one time in twenty, at 95 %.
+    """
+    found = mean_interval(values, level)
+    if len(values) < 2 or not all(value > 0 and math.isfinite(value) for value in values):
+        return found
+    low = math.exp(mean_interval([math.log(value) for value in values], level).low)
+    return found._replace(low=max(found.low, min(low, found.estimate)))
 
 
 def _clear(intervals: Mapping[str, Interval], targets: Sequence[Target]) -> bool | None:

@@ -36,12 +36,13 @@ def explain(
     message = _message(dict(first), key, model)
     more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""
     if laid := [path for path in laid_over if _meet(path, key)]:
-        # Where several could be at fault, all are named; one mistake below a path is that path's.
-        near = [path for path in laid if key.startswith(path)] or laid
-        place = f"{laid_by} {', '.join(near)}: "
+        # Where several could be at fault all are named, but the one that leads there alone is.
+        above = [path for path in laid if f"{key}.".startswith(f"{path}.")]
+        named = [max(above, key=len)] if above else laid
+        place = f"{laid_by} {', '.join(named)}: "
         if not key:
             place = f"{getattr(data, 'path', '')} with {place}"
-        key = "" if key == near[0] else key
+        key = "" if key == named[0] else key
     shown_key = f"{key}: " if key and first["type"] != "extra_forbidden" else ""
     return InputError(f"{place}{shown_key}{message}{more}")
 

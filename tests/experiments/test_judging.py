@@ -58,6 +58,16 @@ def test_what_is_close_takes_more_and_what_stays_close_is_marked() -> None:
     assert decide(alternating(1.001, 0.1))[:3] == (False, False, 8)
 
 
+def test_what_is_far_beyond_in_every_run_is_clear_however_much_runs_differ() -> None:
+    # Student's interval on 3, 8, 12 and 20 reaches below zero.
+    overloaded = (3.0, 8.0, 12.0, 20.0, 5.0, 9.0, 30.0, 4.0)
+    found = decide(lambda i: overloaded[i])
+    assert found[:2] == (False, True)
+    assert found.n <= 4
+    # The other way round nothing is gained: one bad run in four may break the bound on the mean.
+    assert decide(lambda i: (0.5, 0.1, 0.6, 2.0)[i % 4])[:2] == (True, False)
+
+
 def test_a_run_without_chance_is_asked_once() -> None:
     assert decide(lambda i: 0.999, least=1, most=1)[:3] == (True, True, 1)
 
