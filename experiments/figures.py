@@ -26,7 +26,7 @@ __all__ = [
 
 
 def draw_run(result: Result, bill: Bill, folder: Path) -> list[Path]:
-    """Draw one run: latency.png, over_time.png, idle_trace.png, bill.png, and each as SVG.
+    """Draw one run: latency.png, over_time.png, idle_trace.png, bill.png, and each as SVG and PDF.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def draw_run(result: Result, bill: Bill, folder: Path) -> list[Path]:
 def draw_comparison(
     runs: Mapping[str, tuple[Result, Bill]], folder: Path, title: str = "Side by side"
 ) -> list[Path]:
-    """Draw several runs in one picture: comparison.png and comparison.svg.
+    """Draw several runs in one picture: comparison.png, .svg and .pdf.
 
     Parameters
     ----------

@@ -10,8 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from experiments.figures_study import save_all
-from experiments.figures_style import BLUE, GREY, RED, SKY, caption, style
+from experiments.figures_style import BLUE, GREY, RED, SKY, caption, save, style
 from experiments.labels import scale, title
 from experiments.searched import Searched
 from experiments.targets import told
@@ -24,7 +23,7 @@ WIDE = 30.0
 
 def draw_search(found: Searched, folder: Path) -> list[Path]:
     """Draw a search: search.png, .svg and .pdf."""
-    return save_all(search_figure(found), folder, "search")
+    return save(search_figure(found), folder, "search")
 
 
 def search_figure(found: Searched) -> Figure:

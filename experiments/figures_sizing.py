@@ -10,8 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.figures_study import save_all
-from experiments.figures_style import BLUE, ORANGE, SKY, caption, style
+from experiments.figures_style import BLUE, ORANGE, SKY, caption, save, style
 from experiments.sized import STEPS, Sized
 from experiments.targets import told
 
@@ -22,7 +21,7 @@ LOOKS = {"fewest": BLUE, "headroom": SKY, "spare": ORANGE}
 
 def draw_sizing(sized: Sized, folder: Path) -> list[Path]:
     """Draw what every option costs: sizes.png, .svg and .pdf; nothing if none can be."""
-    return save_all(sizing_figure(sized), folder, "sizes") if len(sized.table) else []
+    return save(sizing_figure(sized), folder, "sizes") if len(sized.table) else []
 
 
 def sizing_figure(sized: Sized) -> Figure:

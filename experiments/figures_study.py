@@ -18,7 +18,7 @@ from experiments.labels import axis_title, scale, shown, title
 from experiments.study import Picture, Study
 from experiments.sweep import StudyRun
 
-__all__ = ["draw_study", "save_all", "study_figure"]
+__all__ = ["draw_study", "study_figure"]
 
 MARKERS = ("o", "s", "^", "D", "v", "P")
 PANEL = (5.2, 3.5)
@@ -29,16 +29,7 @@ def draw_study(run: StudyRun, folder: Path) -> list[Path]:
     """Draw a study that names a picture, or one axis at least: study.png, .svg and .pdf."""
     if run.study.picture is None and not run.study.paths:
         return []
-    return save_all(study_figure(run), folder, "study")
-
-
-def save_all(figure: Figure, folder: Path, stem: str) -> list[Path]:
-    """Write a figure as PNG, SVG and PDF, without dates: the same run gives the same bytes."""
-    paths = save(figure, folder, stem)
-    pdf = folder / f"{stem}.pdf"
-    with style():
-        figure.savefig(pdf, metadata={"CreationDate": None, "Creator": "servecast"})
-    return [*paths, pdf]
+    return save(study_figure(run), folder, "study")
 
 
 def study_figure(run: StudyRun, picture: Picture | None = None) -> Figure:

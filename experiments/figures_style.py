@@ -147,10 +147,11 @@ def caption(figure: Figure, text: str) -> None:
 
 
 def save(figure: Figure, folder: Path, stem: str) -> list[Path]:
-    """Write ``stem.png`` and ``stem.svg`` without dates or versions: same run, same bytes."""
+    """Write ``stem.png``, ``.svg`` and ``.pdf`` without dates or versions: same run, same bytes."""
     metadata: dict[str, dict[str, Any]] = {
         "png": {"Software": None},
         "svg": {"Date": None, "Creator": "servecast"},
+        "pdf": {"CreationDate": None, "Creator": "servecast", "Producer": "servecast"},
     }
     paths = []
     with style():

@@ -27,8 +27,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     return drawn(toy_run(2).result, tmp_path_factory.mktemp("figures") / "a")
 
 
-def test_a_run_is_drawn_as_png_and_svg(files: dict[str, bytes]) -> None:
-    assert set(files) == {f"{stem}.{kind}" for stem in EXPECTED for kind in ("png", "svg")}
+def test_a_run_is_drawn_as_png_svg_and_pdf(files: dict[str, bytes]) -> None:
+    assert set(files) == {f"{stem}.{kind}" for stem in EXPECTED for kind in ("png", "svg", "pdf")}
 
 
 def test_the_same_run_gives_the_same_bytes(files: dict[str, bytes], tmp_path: Path) -> None:
@@ -38,6 +38,7 @@ def test_the_same_run_gives_the_same_bytes(files: dict[str, bytes], tmp_path: Pa
 def test_no_date_and_no_version_is_written(files: dict[str, bytes]) -> None:
     for content in files.values():
         assert b"<dc:date>" not in content
+        assert b"CreationDate" not in content
         assert b"Matplotlib v" not in content
 
 
