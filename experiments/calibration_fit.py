@@ -36,8 +36,10 @@ PRIORS: Mapping[str, Prior] = {
     "bandwidth_efficiency": Prior(0.9, 0.06, 0.10, True),
     "kv_bandwidth_efficiency": Prior(0.85, 0.15, 0.20, True),
     "compute_efficiency": Prior(0.65, 0.15, 0.15, True),
+    "narrow_compute_efficiency": Prior(0.85, 0.2, 0.15, True),
     "attention_efficiency": Prior(0.4, 0.3, 0.2, True),
-    "expert_compute_efficiency": Prior(0.5, 0.4, 0.3, True),
+    "expert_compute_efficiency": Prior(0.8, 0.3, 0.2, True),
+    "expert_padding_tokens": Prior(24.0, 0.7, 0.2),
     "four_bit_efficiency": Prior(0.7, 0.3, 0.3, True),
     "link_efficiency": Prior(0.7, 0.3, 0.2, True),
     "direct_link_efficiency": Prior(0.3, 0.5, 0.4, True),
@@ -58,7 +60,8 @@ PRIORS: Mapping[str, Prior] = {
 }
 """Sources: 80-95 % of the bandwidth and 60-75 % of the peak are what tuned kernels reach in vendor
 benchmarks; 20 µs is NCCL's latency for a small message, more through the host, which also brings a
-PCIe link to a third of its bandwidth; kernel launches of 2-5 µs, some ten a layer; HTTP and a
+PCIe link to a third of its bandwidth; kernels of experts work in tiles of 16 to 128 tokens, half
+of the last one empty; kernel launches of 2-5 µs, some ten a layer; HTTP and a
 tokeniser some milliseconds. Wide where nothing is known."""
 
 PACKS_GROUPED_QUERIES = frozenset({"hopper"})

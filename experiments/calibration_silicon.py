@@ -14,16 +14,17 @@ __all__ = ["silicon_observations"]
 
 # Kernels run back to back in the tables, and one after the other in a server.
 DECODE_SIGMA, PREFILL_SIGMA = 0.08, 0.2
-SEQUENCES, CONTEXTS, PROMPTS = (1, 16, 64, 128), (512, 2048), (512, 2048)
+SEQUENCES, CONTEXTS, PROMPTS = (1, 16, 64, 128), (512, 2048), (512, 2048, 8192)
 SUBJECTS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("llama-3.1-8b", {}),
     ("qwen3-14b", {}),
     ("llama-3.1-8b", {"weights_precision": "fp8"}),
     ("qwen3-30b-a3b", {}),
+    ("mixtral-8x7b", {"tensor_parallel_size": 2}),
     ("llama-3.1-70b", {"tensor_parallel_size": 4}),
     ("llama-3.1-70b", {"tensor_parallel_size": 4, "weights_precision": "fp8"}),
 )
-"""Models on one GPU and on four."""
+"""Models on one GPU, on two and on four."""
 
 
 def silicon_observations() -> list[Observation]:

@@ -50,6 +50,9 @@ class Calibration(Profile):
     """Share of the memory bandwidth that keys and values are read with."""
     compute_efficiency: Efficiency = 1.0
     """Share of the dense peak that matrix products reach."""
+    narrow_compute_efficiency: Efficiency = 1.0
+    """The same for products in 8 and 4 bits, as a share of that share: inputs are quantised first,
+    and a peak that is twice as high is harder to reach."""
     expert_compute_efficiency: Efficiency = 1.0
     """The same for the products of routed experts, as a share of that share."""
     four_bit_efficiency: Efficiency = 1.0
@@ -67,6 +70,9 @@ class Calibration(Profile):
     query_head_rereads: Annotated[float, Field(ge=0, le=1)] = 0.0
     """In a step that computes prompt tokens too, how far decodes read the cache once per query head
     and not once per KV head: 0 for kernels that pack grouped queries (Hopper), up to 1."""
+    expert_padding_tokens: NotNegative = 0.0
+    """Rows that the kernel of the experts computes for each expert beside those of its tokens: it
+    works in tiles, and the last tile of each expert is partly empty. [tokens]"""
     token_diversity: Annotated[float, Field(gt=0, le=1)] = 1.0
     """Tokens of a batch that choose experts independently, as a share of all but the first."""
 

@@ -43,6 +43,8 @@ class StepCosts(NamedTuple):
     token_diversity: float
     token_s: float
     """Matrix products of one token, its experts included."""
+    expert_padding_s: float
+    """Empty rows of all routed experts' matrix products."""
     sequence_compute_s: float
     """Output projection of one sequence."""
     context_s: float
@@ -104,7 +106,7 @@ def step_costs(llm: LLM, gpu: GPU, layout: Layout, calibration: Calibration) -> 
     cut = layout.num_gpus
     kv_read_s = kv_bytes_per_token(llm, layout, full) / kv_bandwidth
     latent_s = _attention_flops_per_pair(llm, full, latent=True) / cut / attention_flops
-    token_s, head_s = _matmul_s(llm, gpu, layout, calibration)
+    token_s, head_s, padding_s = _matmul_s(llm, gpu, layout, calibration)
     latency_s, exchange_token_s = _exchanges(llm, gpu, layout, calibration)
     direct, relayed = _all_reduces(llm, gpu, layout, calibration)
     grouped = 0 if llm.is_mla else llm.num_attention_heads // llm.num_key_value_heads - 1
@@ -126,6 +128,7 @@ def step_costs(llm: LLM, gpu: GPU, layout: Layout, calibration: Calibration) -> 
         unevenness=_unevenness(llm, layout),
         token_diversity=calibration.token_diversity,
         token_s=token_s,
+        expert_padding_s=padding_s,
         sequence_compute_s=head_s,
         context_s=max(kv_read_s, latent_s if llm.is_mla else 0.0),
         window_s=_window_bytes(llm, layout, short) / kv_bandwidth,
@@ -167,12 +170,16 @@ def _padding(max_num_seqs: int) -> tuple[int, ...]:
     return tuple(pad)
 
 
-def _matmul_s(llm: LLM, gpu: GPU, layout: Layout, calibration: Calibration) -> tuple[float, float]:
-    """Seconds of matrix products per token, and of the head per sequence."""
+def _matmul_s(
+    llm: LLM, gpu: GPU, layout: Layout, calibration: Calibration
+) -> tuple[float, float, float]:
+    """Matrix products: seconds per token, of the head per sequence, of all experts' empty rows."""
     parts, cut = llm.parameters, layout.num_gpus
     reached = calibration.compute_efficiency
-    peak = peak_flops(gpu, layout.weights_precision) * reached
     peak_16 = gpu.flops("bf16") * reached
+    peak = peak_flops(gpu, layout.weights_precision) * reached
+    if peak > peak_16:
+        peak *= calibration.narrow_compute_efficiency
     share = llm.num_experts_per_tok / llm.num_experts if llm.num_experts else 0.0
     share /= calibration.expert_compute_efficiency
     weights = {
@@ -186,7 +193,10 @@ def _matmul_s(llm: LLM, gpu: GPU, layout: Layout, calibration: Calibration) -> t
         for part, count in weights.items()
     )
     head = parts.head or parts.embedding
-    return seconds / cut, 2.0 * head / cut / peak_16
+    reached_by_experts = peak * calibration.expert_compute_efficiency
+    rows = calibration.expert_padding_tokens / layout.pipeline_parallel_size / layout.expert_gpus
+    padding = 2.0 * parts.experts * rows / reached_by_experts
+    return seconds / cut, 2.0 * head / cut / peak_16, padding
 
 
 def _attention_flops_per_pair(llm: LLM, full_layers: int, latent: bool) -> float:

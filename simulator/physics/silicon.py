@@ -59,14 +59,22 @@ class SiliconTables:
             known = ", ".join(sorted(SYSTEMS))
             raise InputError(f"step_time: no silicon tables for {gpu.name}; there are: {known}")
         package = _package()
+        self._whose = f"{llm.name} in {layout.weights_precision} on {gpu.name}"
+        with self._in_one_line(), _quiet():
+            self._engine = _compile(package, llm, gpu, layout)
+        self.parts(0, 1, 1, 0)  # a table that is missing is missed here, and not in mid-run
+        self.parts(16, 1, 1, 0)
+
+    @contextmanager
+    def _in_one_line(self) -> Iterator[None]:
+        """Tables that are missing are the user's to know of, in one line."""
         try:
-            with _quiet():
-                self._engine = _compile(package, llm, gpu, layout)
+            yield
         except Exception as error:  # a dozen kinds, some of the Rust half, all meaning the same
             reason = (str(error).splitlines() or [type(error).__name__])[0][:160]
             raise InputError(
-                f"step_time: no silicon tables for {llm.name} in {layout.weights_precision} on "
-                f"{gpu.name}: {reason}; use step_time: {{kind: roofline}}"
+                f"step_time: no silicon tables for {self._whose}: {reason}; "
+                "use step_time: {kind: roofline}"
             ) from None
 
     def parts(self, prefill_tokens: int, decode_seqs: int, context: int, prompt: int) -> StepParts:
@@ -78,6 +86,10 @@ class SiliconTables:
         context : of each decoding sequence. [tokens]
         prompt : tokens of a prompt before the step, on average of those that compute some.
         """
+        with self._in_one_line():
+            return self._parts(prefill_tokens, decode_seqs, context, prompt)
+
+    def _parts(self, prefill_tokens: int, decode_seqs: int, context: int, prompt: int) -> StepParts:
         if not prefill_tokens:
             total = MS * self._engine.decode_step_latency(decode_seqs, context, 2)
             floor = MS * self._engine.decode_step_latency(decode_seqs, 1, 2)

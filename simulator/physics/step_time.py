@@ -120,19 +120,28 @@ def _cpu_s(work: StepWork, c: StepCosts) -> Any:
 
 
 def _compute_s(work: StepWork, c: StepCosts) -> Any:
-    tokens = _padded(work.prefill_tokens + work.decode_seqs, c.pad)
-    return tokens * c.token_s + (work.prefill_seqs + work.decode_seqs) * c.sequence_compute_s
+    computed = work.prefill_tokens + work.decode_seqs
+    tokens = _padded(computed, c.pad)
+    seconds = tokens * c.token_s + (work.prefill_seqs + work.decode_seqs) * c.sequence_compute_s
+    if not c.expert_padding_s:
+        return seconds
+    return seconds + _chosen(computed, c) * c.expert_padding_s
 
 
 def _read_s(tokens: Any, c: StepCosts) -> Any:
     if not c.num_experts:
         return c.weights_s
+    return c.weights_s + c.experts_s * _chosen(tokens, c)
+
+
+def _chosen(tokens: Any, c: StepCosts) -> Any:
+    """Share of the routed experts that some token has chosen, on the busiest GPU."""
     independent = 1 + c.token_diversity * larger(0, tokens * c.expert_ranks - 1)
     missed = (1.0 - c.experts_per_tok / c.num_experts) ** independent
     chosen = 1.0 - missed
     if c.unevenness:
         chosen = smaller(1.0, chosen + c.unevenness * (chosen * missed) ** 0.5)
-    return c.weights_s + c.experts_s * chosen
+    return chosen
 
 
 def _prompt_attention_s(work: StepWork, c: StepCosts) -> Any:

@@ -29,7 +29,8 @@ REAL = IDEAL.model_copy(
         "quantized_layer_overhead_us": 8.0, "unoverlapped_share": 0.3, "query_head_rereads": 0.5,
         "token_diversity": 0.5, "collective_overhead_us": 3.0, "relay_overhead_us": 20.0,
         "host_overhead_us": 30.0,
-        "host_link_efficiency": 0.3,
+        "host_link_efficiency": 0.3, "narrow_compute_efficiency": 0.8,
+        "expert_padding_tokens": 20.0,
         "mixed_step_overhead_us": 100.0, "cpu_step_us": 2000.0, "cpu_sequence_us": 20.0,
     }
 )  # fmt: skip
@@ -132,6 +133,23 @@ def test_one_token_reads_its_own_experts_and_a_large_batch_all() -> None:
     always = held.always + held.head
     assert read(1) * H100.bytes_per_s == pytest.approx(always + held.experts / 4)
     assert read(100) * H100.bytes_per_s == pytest.approx(always + held.experts, rel=1e-6)
+
+
+def test_experts_compute_some_empty_rows_each() -> None:
+    padded = IDEAL.model_copy(update={"expert_padding_tokens": 10.0, "bandwidth_efficiency": 1.0})
+    work, experts = prompt(8192), LLM.named("mixtral-8x7b").parameters.experts
+    more = step_seconds(work, costs("mixtral-8x7b", cal=padded)) - step_seconds(
+        work, costs("mixtral-8x7b")
+    )
+    assert more == pytest.approx(2 * experts * 10 / H100.flops("bf16"), rel=1e-6)
+
+
+def test_eight_bits_reach_less_of_their_peak_where_there_is_one() -> None:
+    slow = IDEAL.model_copy(update={"narrow_compute_efficiency": 0.5})
+    a100 = GPU.named("a100-80gb")
+    for gpu, ratio in ((H100, 2.0), (a100, 1.0)):
+        fp8 = {"gpu": gpu, "weights_precision": "fp8"}
+        assert costs(cal=slow, **fp8).token_s == pytest.approx(ratio * costs(**fp8).token_s)
 
 
 def test_expert_parallel_ranks_share_experts_and_bring_their_tokens() -> None:
