@@ -113,9 +113,9 @@ def _broader(
             "name": name,
             "gpu_family": family,
             "confidence": "C",
-            "notes": f"Mean of {', '.join(kin)}, drawn to all others; errors are those of GPUs "
-            "that were left out of the fit and given the coefficients of the others.",
-            "errors": _unseen_errors(found, kin),
+            "notes": f"Mean of {', '.join(kin)}, drawn to all others; errors are those of all GPUs "
+            "with runs, each left out of the fit and given the coefficients of the others.",
+            "errors": _unseen_errors(found),
         }
         | _rounded(found.coefficients(None, family))
     )
@@ -126,17 +126,33 @@ def _own_errors(found: Calibrated, gpu: str) -> dict[str, CalibrationError]:
     return errors_of(*(_of_gpus(table, [gpu]) for table in tables))
 
 
-def _unseen_errors(found: Calibrated, gpus: Sequence[str]) -> dict[str, CalibrationError]:
-    """Errors on GPUs that the fit had not seen: of these, or if none was replayed, of all."""
-    unseen = _of_gpus(found.without_all, gpus)
-    if not len(unseen):
-        unseen = found.without_all
-    return errors_of(unseen, pd.DataFrame(), unseen)
+def _unseen_errors(found: Calibrated) -> dict[str, CalibrationError]:
+    """Errors on GPUs that the fit had not seen, each GPU counting alike.
+
+    Of all of them: a family of which one GPU was measured says nothing of how it varies.
+    """
+    by_gpu = [
+        errors_of(part, pd.DataFrame(), part)
+        for _, part in (found.without_all.groupby("gpu") if len(found.without_all) else ())
+    ]
+    joined = dict[str, CalibrationError]()
+    for metric in METRICS:
+        each = [errors[metric] for errors in by_gpu if metric in errors]
+        if each:
+            mean = float(np.mean([error.mean_ape_pct for error in each]))
+            spreads = np.log1p([error.spread_pct / 100 for error in each])
+            joined[metric] = CalibrationError(
+                mean_ape_pct=round(mean, 2),
+                median_ape_pct=round(float(np.median([e.median_ape_pct for e in each])), 2),
+                spread_pct=round(100 * float(np.expm1(np.sqrt((spreads**2).mean()))), 2),
+                leave_one_gpu_out_pct=round(mean, 2),
+            )
+    return joined
 
 
 def _point_errors(found: Calibrated, gpu: str) -> dict[str, CalibrationError]:
     """TPOT from the GPU's own points, the rest from GPUs that were left out."""
-    errors = _unseen_errors(found, [])
+    errors = _unseen_errors(found)
     points = 100 * found.points.loc[found.points["gpu"] == gpu, "error"]
     ratios = np.log1p(points / 100)
     own = CalibrationError(

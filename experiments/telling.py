@@ -120,8 +120,14 @@ def certainty_table(summary: Mapping[str, Any]) -> Table:
         found = certainty["interval_s"].get(key)
         if found:
             cells = [found.get(figure) for figure in shown]
-            table.add_row(title, *(" to ".join(map(milliseconds, c)) if c else "–" for c in cells))
+            table.add_row(title, *map(_within, cells))
     return table
+
+
+def _within(interval: Mapping[str, float] | None) -> str:
+    if interval is None:
+        return "–"
+    return f"{milliseconds(interval['low'])} to {milliseconds(interval['high'])}"
 
 
 def compare_table(

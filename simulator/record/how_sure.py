@@ -32,8 +32,8 @@ def how_sure(result: Result, latency: Mapping[str, Mapping[str, float]]) -> dict
     Returns
     -------
     dict of ``is_calibrated`` (in every pool), ``sentence`` for a person, ``pools`` with the
-    calibration of each, ``level`` and ``interval_s``: by column and figure ``[low, high]``, those
-    left out for which no error was ever measured.
+    calibration of each, ``level`` and ``interval_s``: by column and figure ``low`` and ``high``,
+    those left out for which no error was ever measured.
     """
     known = {name: step_time_of(plan).certainty for name, plan in result.scenario.plans().items()}
     told = {name: one.sentence for name, one in known.items()}
@@ -57,13 +57,14 @@ def how_sure(result: Result, latency: Mapping[str, Mapping[str, float]]) -> dict
 
 def _intervals(
     name: str, figures: Mapping[str, float], known: list[Certainty]
-) -> dict[str, list[float]]:
+) -> dict[str, dict[str, float]]:
     """Widest interval of any pool around each figure of one latency. [s]"""
-    found = dict[str, list[float]]()
+    found = dict[str, dict[str, float]]()
     for figure in FIGURES:
         value = figures[figure]
         each = [one.interval(name, figure, value, LEVEL) for one in known]
         sure = [interval for interval in each if interval is not None]
         if value == value and len(sure) == len(each):
-            found[figure] = [min(i.low for i in sure), max(i.high for i in sure)]
+            low, high = min(i.low for i in sure), max(i.high for i in sure)
+            found[figure] = {"low": low, "high": high}
     return found
