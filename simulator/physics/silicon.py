@@ -25,6 +25,9 @@ SYSTEMS = {
     "h100-sxm": "h100_sxm",
     "h200": "h200_sxm",
     "b200": "b200_sxm",
+    "b300": "b300_sxm",
+    "gb200": "gb200",
+    "gb300": "gb300",
     "rtx-pro-6000": "rtx_pro_6000_server",
 }
 """GPUs with tables for vLLM, and what the package calls them."""
