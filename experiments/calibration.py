@@ -13,7 +13,7 @@ import pandas as pd
 
 from experiments.calibration_data import Experiment
 from experiments.calibration_fit import PRIORS, Coefficients, Fit, Prior, fit
-from experiments.calibration_observation import Observation, observations
+from experiments.calibration_observation import Observation, evened, observations
 from experiments.latency_validation import validate
 from hardware_profiles.calibration import Calibration, CalibrationError
 from hardware_profiles.gpu import GPU
@@ -94,7 +94,7 @@ def calibrate(
     kernels : observations of kernels alone (`calibration_silicon`).
     progress : called with the share that is done.
     """
-    seen = [*kernels, *(o for e in experiments for o in observations(e))]
+    seen = [*kernels, *evened([o for e in experiments for o in observations(e)])]
     replayed = [e for e in experiments if e.is_complete and e.concurrency is None]
     models = sorted({e.model.name for e in replayed}) if leave_out else []
     gpus = sorted({e.gpu.name for e in replayed}) if leave_out else []

@@ -9,6 +9,8 @@ running step and for the whole one behind it; then comes its own, with its promp
 TTFT tells what a step costs that computes a prompt beside the decodes.
 """
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -23,7 +25,7 @@ from simulator.physics.step_time import step_seconds
 from simulator.physics.work import StepWork
 from workloads.llm import LLM
 
-__all__ = ["Observation", "observations"]
+__all__ = ["Observation", "evened", "observations"]
 
 # Relative errors that a good model may leave: known loads; points with unknown server flags.
 LISTED_SIGMA, COMPLETE_SIGMA, INCOMPLETE_SIGMA = 0.01, 0.02, 0.08
@@ -32,6 +34,8 @@ LISTED_PARTS = 6
 # Below so many sequences decoding, an arrival often finds the GPU idle. [sequences]
 ALWAYS_BUSY = 4.0
 NO_OVERHEADS = {"step_overhead_us": 0.0, "sequence_overhead_us": 0.0, "sort_bytes": 0.0}
+# Points with unknown flags that count for themselves; more of one server share what they say.
+POINTS_OF_A_SERVER = 8
 # A server that is mostly queueing says little about its batch. [times the time per token]
 LONGEST_TTFT_IN_TOKENS = 150
 SHORTEST_OUTPUT = 256
@@ -95,6 +99,22 @@ def observations(experiment: Experiment) -> list[Observation]:
             found.append(_observation(experiment, token_s, *batch))
             found += _first_token(experiment, stage, found[-1], cold=number == 0)
     return found
+
+
+def evened(observations: Sequence[Observation]) -> list[Observation]:
+    """The same with wider errors where there are many points with unknown flags of one server.
+
+    They share what is not known of it, so a hundred of them say no more than eight do.
+    """
+    loose = [not (o.is_complete or o.is_kernels) for o in observations]
+    servers = [(o.gpu.name, o.llm.name, o.layout.weights_precision) for o in observations]
+    count = Counter(server for server, is_loose in zip(servers, loose, strict=True) if is_loose)
+    return [
+        replace(o, sigma=o.sigma * max(1.0, count[server] / POINTS_OF_A_SERVER) ** 0.5)
+        if is_loose
+        else o
+        for o, server, is_loose in zip(observations, servers, loose, strict=True)
+    ]
 
 
 def _first_token(

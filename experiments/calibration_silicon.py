@@ -27,6 +27,10 @@ SUBJECTS: tuple[tuple[str, dict[str, Any]], ...] = (
 """Models on one GPU, on two and on four."""
 
 
+SAME_DESIGN = frozenset({"b300", "gb200", "gb300"})
+"""GPUs that are left to their family: four of one design would outvote all others."""
+
+
 def silicon_observations() -> list[Observation]:
     """Decode and prefill steps of a few models on every GPU that has tables.
 
@@ -36,7 +40,7 @@ def silicon_observations() -> list[Observation]:
         If the extra is not installed.
     """
     found = list[Observation]()
-    for gpu in map(GPU.named, SYSTEMS):
+    for gpu in map(GPU.named, (name for name in SYSTEMS if name not in SAME_DESIGN)):
         for name, layout in SUBJECTS:
             if "fp8" in layout.values() and "fp8" not in gpu.peak_tflops:
                 continue
