@@ -21,6 +21,7 @@ from hardware_profiles.gpu import GPU
 from simulator.engine.engine_args import EngineArgs
 from simulator.physics.costs import step_costs
 from simulator.physics.layout import Layout
+from simulator.physics.memory import memory_use
 from simulator.physics.step_time import step_seconds
 from simulator.physics.work import StepWork
 from workloads.llm import LLM
@@ -83,7 +84,13 @@ class Observation:
 
 
 def observations(experiment: Experiment) -> list[Observation]:
-    """One observation a stage of an experiment, as far as its times per token were measured."""
+    """One observation a stage of an experiment, as far as its times per token were measured.
+
+    None of one that does not fit as it is described: its server was split otherwise.
+    """
+    engine = _resolved(experiment)
+    if memory_use(experiment.model, experiment.gpu, engine.layout(experiment.model)).for_cache <= 0:
+        return []
     if experiment.listed is not None:
         return _listed(experiment)
     found = []
@@ -206,6 +213,10 @@ def _listed(experiment: Experiment) -> list[Observation]:
     return found
 
 
+def _resolved(experiment: Experiment) -> EngineArgs:
+    return EngineArgs.parse(dict(experiment.engine)).resolved(experiment.gpu, experiment.model)
+
+
 def _observation(
     experiment: Experiment,
     token_s: float,
@@ -215,7 +226,7 @@ def _observation(
     new: float,
     cached: float,
 ) -> Observation:
-    engine = EngineArgs.parse(dict(experiment.engine)).resolved(experiment.gpu, experiment.model)
+    engine = _resolved(experiment)
     share = 1 - np.exp(-prompts) if prompts < 1 else 1.0
     each = prompts / share if share > 0 else 0.0
     decode = StepWork(decode_seqs=seqs, decode_context=seqs * context)

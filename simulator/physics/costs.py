@@ -16,7 +16,12 @@ from simulator.physics.communication import (
 )
 from simulator.physics.layout import Layout
 from simulator.physics.precision import PRECISIONS, peak_flops
-from simulator.physics.sharding import attention_layers, kv_bytes_per_token, weight_bytes
+from simulator.physics.sharding import (
+    attention_flops_per_pair,
+    attention_layers,
+    kv_bytes_per_token,
+    weight_bytes,
+)
 from workloads.llm import LLM
 
 __all__ = ["StepCosts", "graph_sizes", "step_costs"]
@@ -105,7 +110,7 @@ def step_costs(llm: LLM, gpu: GPU, layout: Layout, calibration: Calibration) -> 
     attention_flops = gpu.flops("bf16") * calibration.attention_efficiency
     cut = layout.num_gpus
     kv_read_s = kv_bytes_per_token(llm, layout, full) / kv_bandwidth
-    latent_s = _attention_flops_per_pair(llm, full, latent=True) / cut / attention_flops
+    latent_s = attention_flops_per_pair(llm, full, latent=True) / cut / attention_flops
     token_s, head_s, padding_s = _matmul_s(llm, gpu, layout, calibration)
     latency_s, exchange_token_s = _exchanges(llm, gpu, layout, calibration)
     direct, relayed = _all_reduces(llm, gpu, layout, calibration)
@@ -114,7 +119,8 @@ def step_costs(llm: LLM, gpu: GPU, layout: Layout, calibration: Calibration) -> 
     sequence_s = calibration.sequence_overhead_us * US + sorted_bytes / gpu.bytes_per_s
     stages = layout.pipeline_parallel_size
     layer_us = calibration.layer_overhead_us
-    if PRECISIONS[layout.weights_precision].quantizes_activations:
+    narrow = PRECISIONS[layout.weights_precision]
+    if narrow.quantizes_activations and narrow.compute[0] in gpu.peak_tflops:
         layer_us += calibration.quantized_layer_overhead_us
     layers_us = (
         llm.num_hidden_layers * layer_us + llm.num_moe_layers * calibration.moe_layer_overhead_us
@@ -132,7 +138,7 @@ def step_costs(llm: LLM, gpu: GPU, layout: Layout, calibration: Calibration) -> 
         sequence_compute_s=head_s,
         context_s=max(kv_read_s, latent_s if llm.is_mla else 0.0),
         window_s=_window_bytes(llm, layout, short) / kv_bandwidth,
-        pair_s=_attention_flops_per_pair(llm, full, latent=False) / cut / attention_flops,
+        pair_s=attention_flops_per_pair(llm, full, latent=False) / cut / attention_flops,
         prefill_context_s=kv_read_s,
         mixed_context_s=kv_read_s * grouped * calibration.query_head_rereads,
         fixed_s=latency_s + (calibration.step_overhead_us / stages + layers_us) * US,
@@ -197,20 +203,6 @@ def _matmul_s(
     rows = calibration.expert_padding_tokens / layout.pipeline_parallel_size / layout.expert_gpus
     padding = 2.0 * parts.experts * rows / reached_by_experts
     return seconds / cut, 2.0 * head / cut / peak_16, padding
-
-
-def _attention_flops_per_pair(llm: LLM, full_layers: int, latent: bool) -> float:
-    """FLOPs of one query and one key over the full layers: a dot product and a weighted sum.
-
-    MLA decodes in its latent (`latent`) and prefills with the heads written out.
-    """
-    if not llm.is_mla:
-        return 4.0 * full_layers * llm.num_attention_heads * llm.head_dim
-    if latent:
-        width = 2 * llm.kv_lora_rank + llm.qk_rope_head_dim
-    else:
-        width = llm.qk_nope_head_dim + llm.qk_rope_head_dim + llm.v_head_dim
-    return 2.0 * full_layers * llm.num_attention_heads * width
 
 
 def _window_bytes(llm: LLM, layout: Layout, short_layers: int) -> float:

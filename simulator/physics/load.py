@@ -3,7 +3,12 @@
 from typing import Any, NamedTuple
 
 from simulator.physics.layout import Layout
-from simulator.physics.sharding import attention_layers, kv_bytes_per_token, weight_bytes
+from simulator.physics.sharding import (
+    attention_flops_per_pair,
+    attention_layers,
+    kv_bytes_per_token,
+    weight_bytes,
+)
 from simulator.physics.work import StepWork
 from workloads.llm import LLM
 
@@ -37,13 +42,14 @@ def step_load(work: StepWork, llm: LLM, layout: Layout) -> StepLoad:
     head = parts.head or parts.embedding
     passed = llm.active_parameters - parts.embedding - parts.head - parts.norms
     full, short = attention_layers(llm, layout.max_model_len)
-    per_pair = 4.0 * llm.num_attention_heads * llm.head_dim
+    prompt, decode = (attention_flops_per_pair(llm, full, latent) for latent in (False, True))
     window = llm.sliding_window or 0
-    pairs = work.prefill_pairs + work.decode_context
     flops = (
         2.0 * passed * tokens
         + 2.0 * head * seqs
-        + per_pair * (full * pairs + short * window * tokens)
+        + prompt * work.prefill_pairs
+        + decode * work.decode_context
+        + attention_flops_per_pair(llm, short, latent=False) * window * tokens
     ) / layout.num_gpus
     missed = 1.0
     if llm.num_experts:

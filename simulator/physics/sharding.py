@@ -6,7 +6,13 @@ from simulator.physics.layout import Layout
 from simulator.physics.precision import KV_BYTES, PRECISIONS
 from workloads.llm import LLM
 
-__all__ = ["WeightBytes", "attention_layers", "kv_bytes_per_token", "weight_bytes"]
+__all__ = [
+    "WeightBytes",
+    "attention_flops_per_pair",
+    "attention_layers",
+    "kv_bytes_per_token",
+    "weight_bytes",
+]
 
 # A window this short is read whole by every sequence; a longer one is taken for full attention,
 # so that the cost of decoding stays affine in the context. [tokens]
@@ -88,6 +94,20 @@ def kv_bytes_per_token(llm: LLM, layout: Layout, num_layers: int | None = None) 
     if not llm.is_mla:
         values /= min(layout.tensor_parallel_size, llm.num_key_value_heads)
     return values * KV_BYTES[layout.kv_precision]
+
+
+def attention_flops_per_pair(llm: LLM, full_layers: int, latent: bool) -> float:
+    """FLOPs of one query and one key over the full layers: a dot product and a weighted sum.
+
+    MLA decodes in its latent (`latent`) and prefills with the heads written out.
+    """
+    if not llm.is_mla:
+        return 4.0 * full_layers * llm.num_attention_heads * llm.head_dim
+    if latent:
+        width = 2 * llm.kv_lora_rank + llm.qk_rope_head_dim
+    else:
+        width = llm.qk_nope_head_dim + llm.qk_rope_head_dim + llm.v_head_dim
+    return 2.0 * full_layers * llm.num_attention_heads * width
 
 
 def attention_layers(llm: LLM, max_model_len: int | None = None) -> tuple[int, int]:

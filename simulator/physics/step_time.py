@@ -75,7 +75,7 @@ def step_shares(work: StepWork, costs: StepCosts) -> StepShares:
         + _overhead_s(part, costs)
     )
     stretch = over(step_seconds(work, costs), _gpu_s(part, costs))
-    prompts = stretch / _pieces(work.prefill_seqs, costs)
+    prompts = stretch / _pieces(work.prefill_seqs + work.decode_seqs, costs)
     decodes = stretch / _pieces(work.decode_seqs, costs)
     return StepShares(
         per_seq_s=stretch * over(equally, work.prefill_seqs + work.decode_seqs),
@@ -154,10 +154,15 @@ def _pieces(seqs: Any, c: StepCosts) -> Any:
 
 
 def _piece(work: StepWork, c: StepCosts) -> StepWork:
-    """What one stage works on at a time: prompts and decodes are each spread over the pieces."""
+    """What one stage works on at a time: prompts and decodes are each spread over the pieces.
+
+    A prompt is computed by one stage while the others decode, so it counts once as long as there
+    are sequences enough to keep them all at work; alone, it passes them one after the other.
+    """
     if c.stages == 1:
         return work
-    prompts, decodes = _pieces(work.prefill_seqs, c), _pieces(work.decode_seqs, c)
+    seqs = work.prefill_seqs + work.decode_seqs
+    prompts, decodes = _pieces(seqs, c), _pieces(work.decode_seqs, c)
     return StepWork(*(n / prompts for n in work[:4]), *(n / decodes for n in work[4:]))
 
 

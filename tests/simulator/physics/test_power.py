@@ -6,7 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hardware_profiles.gpu import GPU
+from simulator.physics.layout import Layout
+from simulator.physics.load import step_load
 from simulator.physics.power import Activity, step_joules, watts
+from simulator.physics.work import StepWork
+from workloads.llm import LLM
 
 H100 = GPU.named("h100-sxm")
 SHARE = st.floats(0, 1)
@@ -40,3 +44,13 @@ def test_joules_are_watts_times_seconds_times_gpus() -> None:
     idle = Activity(np.zeros(2), np.zeros(2))
     joules = step_joules(H100, 4, np.array([1.0, 2.0]), idle)
     np.testing.assert_allclose(joules, [4 * H100.loaded_idle_w, 8 * H100.loaded_idle_w])
+
+
+def test_mla_decodes_in_its_latent_which_is_more_work_a_pair_than_its_prompts() -> None:
+    deepseek, layout = LLM.named("deepseek-v3"), Layout(tensor_parallel_size=8)
+    with_context, without = (
+        step_load(StepWork(decode_seqs=64, decode_context=n), deepseek, layout).flops
+        for n in (64 * 4096, 0)
+    )
+    per_pair = 2 * 61 * 128 * (2 * 512 + 64) / 8
+    assert with_context - without == pytest.approx(per_pair * 64 * 4096)

@@ -123,6 +123,27 @@ def test_a_pipeline_helps_a_batch_and_not_a_single_sequence() -> None:
     assert ratio(256) < 0.7
 
 
+def test_a_prompt_passes_a_full_pipeline_once_and_an_empty_one_stage_by_stage() -> None:
+    gpu = H100.model_copy(update={"link": INFINITE})
+    one, four = (costs(gpu=gpu, pipeline_parallel_size=n) for n in (1, 4))
+    decodes = StepWork(decode_seqs=64, decode_context=64_000)
+
+    def longer_by(c: StepCosts) -> float:
+        mixed = StepWork(*prompt(8192)[:4], *decodes[4:])
+        return float(step_seconds(mixed, c) - step_seconds(decodes, c))
+
+    assert longer_by(four) < 0.4 * longer_by(one)
+    alone = [step_seconds(prompt(8192), c) for c in (one, four)]
+    assert alone[1] == pytest.approx(alone[0], rel=1e-3)
+
+
+def test_a_gpu_without_the_format_does_not_quantise_activations() -> None:
+    slow = IDEAL.model_copy(update={"quantized_layer_overhead_us": 10.0})
+    fp8, a100 = {"weights_precision": "fp8"}, GPU.named("a100-80gb")
+    assert costs(cal=slow, gpu=a100, **fp8).fixed_s == 0
+    assert costs(cal=slow, **fp8).fixed_s == pytest.approx(32 * 10e-6)
+
+
 def test_one_token_reads_its_own_experts_and_a_large_batch_all() -> None:
     mixtral = LLM.named("mixtral-8x7b")
     held = weight_bytes(mixtral, Layout())
