@@ -15,7 +15,7 @@ from simulator.record.states import States
 
 __all__ = ["RunningBill"]
 
-KEYS = ["tenant", "outcome", "worked"]
+KEYS = ["tenant", "priority", "outcome", "worked"]
 SUMMED = ["number", "good", "prompt_tokens", "cached_tokens", "generated_tokens"]
 
 
@@ -34,7 +34,7 @@ class RunningBill:
         self._states.add(chapter.worked)
         requests = chapter.ended.requests
         gpu_s = attribute(chapter.ended)
-        columns = ["prompt_tokens", "cached_tokens", "generated_tokens"]
+        columns = ["priority", "prompt_tokens", "cached_tokens", "generated_tokens"]
         table = requests[columns].assign(
             tenant=requests["tenant"].astype(str),
             outcome=requests["outcome"].astype(str),
