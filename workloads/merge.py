@@ -1,6 +1,6 @@
 """Several traces on one clock."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from workloads.clients import Client
 from workloads.segments import Ints, Segments
 from workloads.trace import Trace
 
-__all__ = ["merge", "stitch"]
+__all__ = ["interleaved", "merge", "stitch"]
 
 
 def merge(traces: Iterable[Trace], meta: Mapping[str, Any] | None = None) -> Trace:
@@ -47,6 +47,36 @@ def merge(traces: Iterable[Trace], meta: Mapping[str, Any] | None = None) -> Tra
         delay_s=_column(parts, "delay_s", 0.0),
         client=_clients(parts)[0],
     )
+
+
+def interleaved(
+    sources: Iterable[Iterator[Trace]], meta: Mapping[str, Any] | None = None
+) -> Iterator[Trace]:
+    """As `merge`, of traces that come in pieces: pieces of the whole, in order of time.
+
+    At each time one piece of every source is in memory. Their rows must not refer to one another,
+    nor share text: a later piece would not know what an earlier one was called.
+    """
+    streams, held, place = [], [], []
+    for source in sources:
+        piece = next(source, None)
+        if piece is not None:  # a source that has nothing at all is as if it were not there
+            streams.append(source)
+            held.append(piece)
+            place.append(0)
+    while ends := [
+        float(p.arrival_s[-1]) for p, at in zip(held, place, strict=True) if at < len(p)
+    ]:
+        known = min(ends)  # what comes later in any source comes after this
+        parts = []
+        for number, piece in enumerate(held):
+            upto = max(int(np.searchsorted(piece.arrival_s, known, side="right")), place[number])
+            parts.append(piece.take(np.arange(place[number], upto)))
+            place[number] = upto
+            if upto == len(piece) and (more := next(streams[number], None)) is not None:
+                held[number], place[number] = more, 0
+        # Empty parts stay: the kinds of clients are numbered through all sources.
+        yield merge(parts, meta)
 
 
 def stitch(pieces: Iterable[Trace]) -> Trace:

@@ -1,9 +1,10 @@
 """Mixes of named clients: heavy hitters, tenants, priorities, shares of one volume."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
+from itertools import chain
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from numpy.random import Generator
@@ -13,7 +14,7 @@ from hardware_profiles.errors import InputError
 from hardware_profiles.profile import Confidence
 from hardware_profiles.value import Value
 from workloads.clients import Client
-from workloads.merge import merge
+from workloads.merge import interleaved, merge
 from workloads.notes import assumptions
 from workloads.process import Positive
 from workloads.replay import Replay
@@ -113,11 +114,7 @@ class Mix(Value):
             for client, stream in zip(self.clients, rng.spawn(len(self.clients)), strict=True)
             for trace in self._of(client, stream, end, base_dir)
         ]
-        meta = {
-            "source": self.name,
-            "format": "mix",
-            "clients": {client.name: client.count for client in self.clients},
-        }
+        meta = self._meta()
         assumed = sorted({sentence for t in traces for sentence in assumptions(t.meta)})
         whole = merge(traces, meta | ({"assumed": "; ".join(assumed)} if assumed else {}))
         if self.num_requests is not None and self.num_requests < len(whole):
@@ -127,15 +124,36 @@ class Mix(Value):
     def pieces(
         self, rng: Generator, horizon_s: float | None, base_dir: Path = Path()
     ) -> Iterator[Trace]:
-        """As `sample`, in one piece."""
-        yield self.sample(rng, horizon_s, base_dir)
+        """As `sample`, in pieces on one clock where all its clients' traffic comes so.
 
-    def _of(
-        self, client: MixClient, rng: Generator, end: float | None, base_dir: Path
-    ) -> list[Trace]:
-        """Requests of each client of one kind."""
+        With shared text, conversations, files or a closed loop in it there is one piece.
+        """
+        if not all(_in_pieces(client.traffic) for client in self.clients):
+            yield self.sample(rng, horizon_s, base_dir)
+            return
+        limits = [limit for limit in (horizon_s, self.duration_s) if limit is not None]
+        end = min(limits) if limits else None
+        sources = [
+            source
+            for client, stream in zip(self.clients, rng.spawn(len(self.clients)), strict=True)
+            for source in self._pieces_of(client, stream, end, base_dir)
+        ]
+        left = self.num_requests
+        for piece in interleaved(sources, self._meta()):
+            yield piece if left is None or len(piece) <= left else piece.take(np.arange(left))
+            left = None if left is None else left - len(piece)
+            if left is not None and left <= 0:
+                return
+
+    def _meta(self) -> dict[str, Any]:
+        counts = {client.name: client.count for client in self.clients}
+        return {"source": self.name, "format": "mix", "clients": counts}
+
+    def _each(
+        self, client: MixClient, rng: Generator, base_dir: Path
+    ) -> Iterator[tuple[Synthetic | Replay | ServeGen, Generator, Callable[[Trace], Trace]]]:
+        """Traffic of each client of one kind, its stream, and what makes a trace its own."""
         rates = client.rates(self.rate_per_s, base_dir)
-        traces = []
         for number, (rate, stream) in enumerate(zip(rates, rng.spawn(len(rates)), strict=True), 1):
             traffic = client.traffic
             if isinstance(traffic, Synthetic):
@@ -145,15 +163,48 @@ class Mix(Value):
                 if traffic.num_requests is None:
                     changes["num_requests"] = self.num_requests
                 traffic = traffic.model_copy(update=changes)
-            trace = _unless_silent(traffic, stream, end, base_dir)
-            if trace is None:
-                continue
             name = client.name if client.count == 1 else f"{client.name}-{number}"
-            trace = trace.belonging_to(name, client.priority)
-            traces.append(trace if client.client is None else trace.sent_by(client.client))
+
+            def own(trace: Trace, name: str = name) -> Trace:
+                trace = trace.belonging_to(name, client.priority)
+                return trace if client.client is None else trace.sent_by(client.client)
+
+            yield traffic, stream, own
+
+    def _of(
+        self, client: MixClient, rng: Generator, end: float | None, base_dir: Path
+    ) -> list[Trace]:
+        """Requests of each client of one kind."""
+        traces = []
+        for traffic, stream, own in self._each(client, rng, base_dir):
+            trace = _unless_silent(traffic, stream, end, base_dir)
+            if trace is not None:
+                traces.append(own(trace))
         if not traces:
             raise InputError(f"mix: {client.name}: no request falls within the limits")
         return traces
+
+    def _pieces_of(
+        self, client: MixClient, rng: Generator, end: float | None, base_dir: Path
+    ) -> list[Iterator[Trace]]:
+        """Pieces of each client of one kind."""
+        sources: list[Iterator[Trace]] = []
+        for traffic, stream, own in self._each(client, rng, base_dir):
+            pieces = map(own, traffic.pieces(stream, end, base_dir))
+            first = next(pieces, None)
+            if first is not None:
+                sources.append(chain([first], pieces))
+        if not sources:
+            raise InputError(f"mix: {client.name}: no request falls within the limits")
+        return sources
+
+
+def _in_pieces(traffic: Synthetic | Replay | ServeGen) -> bool:
+    """Whether its pieces say nothing of one another."""
+    if not isinstance(traffic, Synthetic):
+        return False
+    said = traffic.shared_prefixes or traffic.documents or traffic.sessions
+    return not (said or traffic.arrivals.closed)
 
 
 def _unless_silent(

@@ -119,3 +119,39 @@ def test_a_share_of_a_traffic_that_dies_out_is_refused():
         sample(
             mix({"name": "a", "traffic": {**PLAIN, "arrivals": spike}, "share": 1}, rate_per_s=1)
         )
+
+
+@pytest.mark.parametrize("changes", [{}, {"num_requests": 700}])
+def test_pieces_of_a_mix_are_its_sample(monkeypatch, changes):
+    from workloads import synthetic
+
+    bursty = {**PLAIN, "arrivals": {"kind": "mmpp", "on_rate_per_s": 9, "on_s": 5,
+                                    "off_rate_per_s": 1, "off_s": 5}}  # fmt: skip
+    patience = {"client": {"timeout_s": 9, "max_retries": 1}}
+    clients = [
+        {"name": "heavy", "traffic": PLAIN, "priority": 2, **patience},
+        {"name": "few", "traffic": bursty, "count": 3, "zipf_exponent": 1.0},
+        {"name": "rare", "traffic": {**PLAIN, "arrivals": {"kind": "poisson", "rate_per_s": 0.02}}},
+    ]
+    recipe = mix(*clients, **changes)
+    whole = recipe.sample(np.random.default_rng(5), 300.0)
+    monkeypatch.setattr(synthetic, "PIECE_REQUESTS", 64)
+    pieces = list(recipe.pieces(np.random.default_rng(5), 300.0))
+    assert len(pieces) > 4
+    for column in ("arrival_s", "prompt_tokens", "output_tokens", "priority", "tenant", "client"):
+        together = np.concatenate([getattr(piece, column) for piece in pieces])
+        assert together.tolist() == getattr(whole, column).tolist(), column
+    assert {piece.clients for piece in pieces} == {whole.clients}
+
+
+def test_a_mix_with_shared_text_comes_in_one_piece():
+    recipe = mix({"name": "a", "traffic": "rag"}, {"name": "b", "traffic": PLAIN})
+    (piece,) = recipe.pieces(np.random.default_rng(5), 60.0)
+    assert piece == recipe.sample(np.random.default_rng(5), 60.0)
+
+
+def test_quiet_clients_of_a_mix_are_missed_in_pieces_too():
+    quiet = {**PLAIN, "arrivals": {"kind": "poisson", "rate_per_s": 1e-9}}
+    recipe = mix({"name": "a", "traffic": quiet})
+    with pytest.raises(InputError, match="mix: a: no request falls within the limits"):
+        list(recipe.pieces(np.random.default_rng(5), 60.0))
