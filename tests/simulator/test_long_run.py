@@ -79,6 +79,18 @@ FLEETS: dict[str, dict[str, Any]] = {
         "horizon_s": 150,
     },
     "full": {"admission": {"kind": "bounded_queue", "max_waiting": 5}, "engine": SCARCE},
+    "two pools": {
+        "pools": [{"name": "short"}, {"name": "long", "gpu": "l40s", "replicas": 2}],
+        "pool_choice": {"kind": "by_length", "up_to": [500]},
+    },
+    "prefill apart": {
+        "pools": [{"name": "p"}, {"name": "d"}],
+        "disaggregation": {"prefill": "p", "decode": "d", "link": "infiniband-ndr"},
+    },
+    "adapters": {
+        "lora": {"slots": 1, "adapter_mb": 100, "load_gb_s": 1},
+        "traffic": {"tenant": "a"},
+    },
     "prefix aware": {
         "router": {"kind": "prefix_aware"},
         "traffic": {"shared_prefixes": {"number": 30, "tokens": 300}},
