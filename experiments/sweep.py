@@ -106,7 +106,9 @@ def run_study(
                 task = _task(study, points[run[0]], run[1], store.folder)
                 keys[run] = task.key
                 tasks[keys[run]] = task
-        run_now += run_cells(tasks, store, execute, outcomes, progress, cluster is not None)
+        run_now += run_cells(
+            tasks, store, execute, outcomes, progress, cluster is not None, run_now
+        )
         grown = {i: _wanted(study, i, n, keys, outcomes) for i, n in counts.items()}
         if grown == counts:
             break
@@ -124,6 +126,7 @@ def run_cells(
     outcomes: dict[str, Outcome],
     progress: Progress | None = None,
     keep_here: bool = False,
+    before: int = 0,
 ) -> int:
     """Fill `outcomes` with those of the tasks; returns how many had to be run.
 
@@ -131,6 +134,7 @@ def run_cells(
     ----------
     tasks : by key.
     keep_here : whether workers do not see the store, so that outcomes are kept as they arrive.
+    before : cells that were run in earlier rounds of the same study, for the progress.
     """
     missing: dict[str, Task] = {}
     for key, task in tasks.items():
@@ -146,7 +150,7 @@ def run_cells(
             keep(store, outcome, missing[outcome.key].scenario.name)
         outcomes[outcome.key] = outcome
         if progress is not None:
-            progress(done / len(missing))
+            progress((before + done) / (before + len(missing)))
     return len(missing)
 
 

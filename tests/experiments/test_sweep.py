@@ -174,6 +174,16 @@ def test_points_are_replicated_until_the_interval_is_narrow(tmp_path: Path) -> N
     assert run_study(study(replications=until), tmp_path).run_now == 0
 
 
+def test_the_progress_counts_what_was_run_in_earlier_rounds(tmp_path: Path) -> None:
+    until = {"metric": "ttft.p99", "relative": 0.05, "least": 3, "most": 8}
+    shares: list[float] = []
+    found = run_study(study(replications=until), tmp_path, progress=shares.append)
+    assert found.run_now > 6
+    # A later round begins where the bar nearly was, not at its left end.
+    assert min(shares[6:]) > 6 / found.run_now
+    assert shares[-1] == 1
+
+
 def test_differences_are_taken_run_by_run_and_shown_only_if_sure(tmp_path: Path) -> None:
     asked = study(
         axes=[
