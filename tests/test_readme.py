@@ -21,7 +21,10 @@ COMMANDS = [
 ]
 PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
-ELSEWHERE = {"validate scheduler": "takes a minute; tests/simulator/engine replays the same runs"}
+ELSEWHERE = {
+    "validate scheduler": "takes a minute; tests/simulator/engine replays the same runs",
+    "catalogue add-model": "writes on the shelf; tests/experiments/test_catalogue_add.py has it",
+}
 LEFT_BEHIND = {
     "run": ("summary.json", "latency.png"),
     "size": ("sizes.csv", "sizes.png", "sizes.svg", "sizes.pdf"),
@@ -31,11 +34,13 @@ LEFT_BEHIND = {
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Path:
-    """A folder in which the README's paths lead where they should, and a log of somebody's."""
+    """A folder where the README's paths lead where they should, with a log and a scenario."""
     (tmp_path / "experiments").symlink_to(ROOT / "experiments")
     rows = [f"{second},{300 + second},{50 + second % 7}" for second in range(60)]
     text = "\n".join(["arrival_s,prompt_tokens,output_tokens", *rows])
     (tmp_path / "my_log.csv").write_text(text + "\n")
+    week = (ROOT / "experiments/scenarios/chat-8b.yaml").read_text(encoding="utf-8")
+    (tmp_path / "week.yaml").write_text(week.replace("horizon_s: 3600", "horizon_s: 300"))
     return tmp_path
 
 
