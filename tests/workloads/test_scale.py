@@ -10,6 +10,7 @@ import pytest
 from hardware_profiles.errors import InputError
 from workloads import formats
 from workloads.synthetic import PIECE_REQUESTS, Synthetic
+from workloads.trace import Trace
 from workloads.traffic import Replay, named
 from workloads.writers import write
 
@@ -124,3 +125,24 @@ def test_rows_that_refer_to_one_another_are_written_in_one_piece(tmp_path):
     with pytest.raises(InputError, match="is written in one piece"):
         write([trace.take([0, 1]), trace.take([2, 3])], tmp_path / "t.parquet")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_has_been_read_of_a_parquet_file_is_let_go(tmp_path, monkeypatch):
+    import pyarrow
+
+    from workloads.formats import parquet
+
+    rng = np.random.default_rng(1)
+    pieces = [
+        Trace.from_columns(
+            1e4 * n + np.sort(rng.random(40_000)), *rng.integers(1, 9000, (2, 40_000))
+        )
+        for n in range(12)
+    ]
+    write(iter(pieces), tmp_path / "t.parquet")
+    monkeypatch.setattr(parquet, "BATCH_ROWS", 40_000)
+    path = tmp_path / "t.parquet"
+    before = pyarrow.total_allocated_bytes()
+    held = [pyarrow.total_allocated_bytes() - before for _ in formats.stream(path)]
+    assert len(held) == 12
+    assert max(held) < 0.75 * path.stat().st_size

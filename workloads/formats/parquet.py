@@ -44,7 +44,8 @@ def batches(ledger: Ledger) -> Iterator[Batch]:
     arrow, parquet = import_module("pyarrow"), import_module("pyarrow.parquet")
     ledger.place = "row"
     try:
-        with parquet.ParquetFile(ledger.path) as file:
+        # With pre_buffer, what has been read stays in memory to the end of the file.
+        with parquet.ParquetFile(ledger.path, pre_buffer=False) as file:
             refers = _take_notes(ledger, file.schema_arrow.metadata or {})
             found = file.schema_arrow.names
             for key in NEEDED:
