@@ -175,6 +175,12 @@ class Scenario(Value):
                 raise InputError(
                     f"pool_choice: no pool is called {wanted!r}; {did_you_mean(wanted, names)}"
                 )
+        for key in ("faults", "operations"):
+            for wanted in (entry.pool for entry in getattr(self, key)):
+                if wanted is not None and wanted not in names:
+                    raise InputError(
+                        f"{key}: no pool is called {wanted!r}; {did_you_mean(wanted, names)}"
+                    )
         if len(names) > 1 and self.pool_choice is None and self.disaggregation is None:
             raise InputError("pools: say which pool a request goes to, with pool_choice")
         self.plans()
@@ -187,7 +193,7 @@ class Scenario(Value):
         plain = {
             name: getattr(self, name)
             for name in type(self).model_fields
-            if name not in ("pools", "pool_choice", "disaggregation")
+            if name not in ("pools", "pool_choice", "disaggregation", "faults", "operations")
         }
         found = {}
         for plan in self.pools:

@@ -84,6 +84,12 @@ class Replica:
         """Requests that nobody waits for, which are still here until a step is composed."""
         return self._aborted
 
+    def change_speed(self) -> None:
+        """The law of step times has changed now: the next step composed follows the new one."""
+        self.stopwatch.forget()
+        if not self._idle:
+            self._take_notice()
+
     def has_come_back(self, request: Request) -> bool:
         """Whether the first token has come back of a request for which none is on record yet."""
         flight = self._flight

@@ -61,15 +61,17 @@ class WithAdapters(Gateway):
         named = plan.tenants is None or call.tenant in plan.tenants
         return call.tenant if named else ""
 
-    def submit(self, attempt: Attempt) -> None:
-        """The engine gets the request when its adapter is there."""
-        adapter = self._adapter(attempt.call)
+    def send(self, call: Call, unit: Unit) -> Attempt:
+        """A replica gets the request; its engine, when the adapter is there."""
+        adapter = self._adapter(call)
         if not adapter:
-            super().submit(attempt)
-            return
+            return super().send(call, unit)
+        path = self._paths[call.row] if self._paths else ()
+        attempt = Attempt(call, unit, self.clock.now, self.outputs[call.row], path)
         self.enrol(attempt)
         attempt.handed = False
         self._load(attempt, adapter)
+        return attempt
 
     def _load(self, attempt: Attempt, adapter: str) -> None:
         unit, now = attempt.unit, self.clock.now

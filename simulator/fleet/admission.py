@@ -35,7 +35,7 @@ class FleetView(Protocol):
         """Replicas that are ready."""
 
     def in_flight(self, tenant: str) -> int:
-        """Requests of a tenant that have not ended, besides the one in question."""
+        """Requests of a tenant that wait or run in the fleet, without the one in question."""
 
     def expected_ttft_s(self, call: Call) -> float:
         """Time to the first token if it were let in now, from what waits and recent speed. [s]"""

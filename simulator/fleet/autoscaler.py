@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import deque
 from collections.abc import Callable
 from math import ceil
 from typing import Annotated, Literal, NamedTuple
@@ -33,7 +32,7 @@ class Seen(NamedTuple):
 
     now_s: float
     replicas: int
-    """Held and ready, or coming."""
+    """Held and ready, or coming; one that is being replaced counts once."""
     ready: int
     in_flight: int
     """Requests that wait or run, at the gateway too."""
@@ -41,7 +40,7 @@ class Seen(NamedTuple):
     kv_use: float
     """Mean over ready replicas, share."""
     arrived: int
-    """Requests since the beginning."""
+    """Requests since the beginning: all that were made; of several pools, those it took."""
 
 
 Desired = Callable[[Seen], float]
@@ -184,12 +183,10 @@ class Predictive(_Scaler):
 
     def start(self) -> Desired:
         """What runs: arrivals counted at each look."""
-        looks: deque[tuple[float, int]] = deque([(0.0, 0)])
+        times, counts = [0.0], [0]
 
-        def count(at_s: float) -> float:
-            times = [time for time, _ in looks]
-            i = bisect_right(times, at_s) - 1
-            return float(looks[max(i, 0)][1])
+        def count(at_s: float) -> int:
+            return counts[max(bisect_right(times, at_s) - 1, 0)]
 
         def rate(at_s: float) -> float:
             begin = max(at_s - self.window_s, 0.0)
@@ -197,9 +194,8 @@ class Predictive(_Scaler):
 
         def desired(seen: Seen) -> float:
             now = seen.now_s
-            looks.append((now, seen.arrived))
-            while looks[0][0] < now - self.period_s - self.window_s - self.interval_s:
-                looks.popleft()
+            times.append(now)
+            counts.append(seen.arrived)
             forecast = rate(now)
             before = rate(now - self.period_s)
             if before > 0:

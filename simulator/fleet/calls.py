@@ -15,39 +15,51 @@ if TYPE_CHECKING:
 class Call:
     """What a policy may look at; how long the answer will be is not here."""
 
-    # Defaults stand with the class: most calls never change them, and making one is cheap.
-    client = -1
-    """Which kind of client sends it, -1 for one that waits for ever."""
-    away = 0
-    """1 while an endpoint is at it, -1 once that has given the first token, else 0."""
-    held_in: Hold | None = None
-    """Queue in which it waits at the gateway."""
-    tries = 0
-    losses = 0
-    ended = False
+    __slots__ = (
+        "arrival_s",
+        "attempts",
+        "away",
+        "client",
+        "ended",
+        "held_in",
+        "inside",
+        "losses",
+        "path",
+        "priority",
+        "prompt_tokens",
+        "refused_s",
+        "row",
+        "session",
+        "tenant",
+        "tries",
+    )
 
-    def __init__(
-        self,
-        row: int,
-        arrival_s: float,
-        prompt_tokens: int,
-        priority: int = 0,
-        tenant: str = "",
-        session: int = -1,
-        path: Path = (),
-    ) -> None:
+    def __init__(self, row: int, arrival_s: float, prompt_tokens: int, priority: int = 0) -> None:
         self.row = row
         self.arrival_s = arrival_s
         self.prompt_tokens = prompt_tokens
         self.priority = priority
         """Smaller is served first, as in vLLM."""
-        self.tenant = tenant
-        self.session = session
+        self.tenant = ""
+        self.session = -1
         """Conversation it is a turn of, -1 for none."""
-        self.path = path
+        self.path: Path = ()
         """Named prefix of the prompt, in blocks that other prompts share."""
+        self.client = -1
+        """Which kind of client sends it, -1 for one that waits for ever."""
         self.attempts: list[Attempt] = []
         """Those under way on replicas."""
+        self.held_in: Hold | None = None
+        """Queue in which it waits at the gateway."""
+        self.away = 0
+        """1 while an endpoint is at it, -1 once that has given the first token, else 0."""
+        self.refused_s = nan
+        """When all endpoints refused it last. [s]"""
+        self.inside = False
+        """Whether it counts as one of its tenant's in the fleet."""
+        self.tries = 0
+        self.losses = 0
+        self.ended = False
 
     def __repr__(self) -> str:
         return f"Call({self.row}, {self.prompt_tokens} in)"
@@ -56,21 +68,37 @@ class Call:
 class Attempt(Request):
     """A request at one replica."""
 
-    __slots__ = ("__dict__", "call", "first_s", "over", "unit")
-
-    adapter = ""
-    """Adapter that it uses, where tenants have adapters."""
-    handed = True
-    """Whether the engine has it, or has had it."""
-    leg = "whole"
-    """``prefill`` and ``decode`` where two replicas share the work."""
+    __slots__ = ("adapter", "call", "first_s", "handed", "leg", "over", "unit")
 
     def __init__(
         self, call: Call, unit: Unit, now_s: float, output_tokens: int, path: Path
     ) -> None:
-        super().__init__(call.row, now_s, call.prompt_tokens, output_tokens, call.priority, path)
+        prompt_tokens, priority = call.prompt_tokens, call.priority
+        Request.__init__(self, call.row, now_s, prompt_tokens, output_tokens, priority, path)
         self.call = call
         self.unit = unit
         self.over = False
         """Nobody waits for it any more: it has finished, been given up, or been lost."""
         self.first_s = nan
+        self.leg = "whole"
+        """``prefill``, ``travel`` (of its KV) and ``decode`` where two replicas share the work."""
+        self.handed = True
+        """Whether the engine has it, or has had it."""
+        self.adapter = ""
+        """Adapter that it uses, where tenants have adapters."""
+
+
+def of_prompt(path: Path, blocks: int) -> Path:
+    """The part of a named prefix that lies in the prompt: outputs are nobody's business yet."""
+    if not path or path[-1][1] <= blocks:
+        return path
+    return tuple((node, min(end, blocks)) for node, end in path if _begin(path, node) < blocks)
+
+
+def _begin(path: Path, node: int) -> int:
+    begin = 0
+    for other, end in path:
+        if other == node:
+            return begin
+        begin = end
+    return begin

@@ -14,6 +14,7 @@ from simulator.rng import stream
 
 if TYPE_CHECKING:
     from simulator.fleet.gateway import Gateway
+    from simulator.fleet.way_out import WayOut
 
 MINUTE_S = 60.0
 
@@ -25,9 +26,12 @@ class EndpointTarget:
     come at the same instants, so that policies can be compared.
     """
 
-    def __init__(self, endpoint: Endpoint, gateway: Gateway, block_size: int) -> None:
+    def __init__(
+        self, endpoint: Endpoint, gateway: Gateway, way_out: WayOut, block_size: int
+    ) -> None:
         self.endpoint = endpoint
         self._gateway = gateway
+        self._way_out = way_out
         self._block_size = block_size
         rows, seed = len(gateway.outputs), gateway.seed
         rng = stream(seed, f"endpoint {endpoint.name}")
@@ -70,21 +74,20 @@ class EndpointTarget:
         first_s, step_s = self._times(call, now)
         row["cached_tokens"] = self._cached(call, now)
         output = gateway.outputs[call.row]
-        call.away = 1
         waited_for = True
 
         def begins() -> None:
             if not waited_for:
                 return
             row["first_token_s"] = gateway.clock.now
-            gateway.begun_away(call)
+            self._way_out.first_token(call)
 
         def ends() -> None:
             if not waited_for:
                 return
             row["finish_s"] = gateway.clock.now
             self._charge(row, output)
-            gateway.finished_away(call)
+            self._way_out.finished(call)
 
         def given_up() -> None:
             nonlocal waited_for
@@ -96,7 +99,7 @@ class EndpointTarget:
 
         gateway.at(now + first_s, begins)
         gateway.at(now + first_s + step_s * (output - 1), ends)
-        gateway.away(call, given_up)
+        self._way_out.begins(call, given_up)
         return True
 
     def _charge(self, row: dict[str, Any], output: int) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from hardware_profiles.errors import InputError
-from hardware_profiles.profile import NotNegative, Positive
+from hardware_profiles.profile import NotNegative, Positive, Text
 from hardware_profiles.value import Value
 
 __all__ = ["EngineCrash", "Fault", "GPUFailure", "SlowGPU", "SpotReclaim", "ZoneOutage"]
@@ -22,8 +22,11 @@ class _Fault(Value):
     """Mean time between two at one replica, exponential. [h]"""
     at_s: tuple[NotNegative, ...] = ()
     """Instead, or besides, at these instants. [s]"""
+    pool: Text | None = None
+    """Only replicas of this pool; None: of all."""
     replicas: Numbers | None = None
-    """Only these replicas, by number; None: all. At given instants: the first, unless said."""
+    """Only these replicas, by number; None: all. At given instants: the first of the fleet, or of
+    the pool, unless said."""
 
     @model_validator(mode="after")
     def _some_time(self) -> _Fault:
@@ -31,13 +34,12 @@ class _Fault(Value):
             raise InputError(f"faults: {getattr(self, 'kind', '')}: give mtbf_h or at_s")
         return self
 
-    def concerns(self, number: int) -> bool:
+    def concerns(self, number: int, pool: str) -> bool:
         """Whether this replica can have it."""
-        return self.replicas is None or number in self.replicas
+        return self.pool in (None, pool) and (self.replicas is None or number in self.replicas)
 
-    def times(self, number: int, gpus: int, rng: np.random.Generator) -> Iterator[float]:
-        """Instants at which it strikes replica ``number``, in order. [s]"""
-        first = self.replicas is None and number == 0
+    def times(self, first: bool, gpus: int, rng: np.random.Generator) -> Iterator[float]:
+        """Instants at which it strikes a replica, the ``first`` of those it concerns or not. [s]"""
         given = iter(sorted(self.at_s) if first or self.replicas is not None else ())
         if self.mtbf_h is None:
             yield from given
@@ -92,12 +94,16 @@ class SpotReclaim(_Fault):
     notice_s: NotNegative = 30.0
     """No new requests from the notice on; what is not done when it has passed is lost. [s]"""
     no_capacity_s: NotNegative = 0.0
-    """Mean time until another machine can be asked for, exponential. [s]"""
+    """Mean time until another can be asked for, exponential; an autoscaler waits too. [s]"""
     replace: bool = True
+    """Who was leaving anyway is not replaced, nor is a staging copy."""
 
 
 class ZoneOutage(_Fault):
-    """All replicas of a zone are gone at once. Replica n stands in zone n mod ``zones``."""
+    """All replicas of a zone are gone at once, and none comes up there while it lasts.
+
+    Replica n stands in zone n mod ``zones``.
+    """
 
     kind: Literal["zone_outage"] = "zone_outage"
     zones: Annotated[int, Field(ge=1)] = 3
@@ -108,11 +114,13 @@ class ZoneOutage(_Fault):
     def _exists(self) -> ZoneOutage:
         if self.zone >= self.zones:
             raise InputError(f"faults: zone_outage: there is no zone {self.zone} of {self.zones}")
+        if self.replicas is not None:
+            raise InputError("faults: zone_outage: it has no replicas; say zone and zones")
         return self
 
-    def concerns(self, number: int) -> bool:
+    def concerns(self, number: int, pool: str) -> bool:
         """Whether this replica stands there."""
-        return number % self.zones == self.zone
+        return self.pool in (None, pool) and number % self.zones == self.zone
 
 
 Fault = Annotated[

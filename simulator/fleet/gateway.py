@@ -13,11 +13,12 @@ from simpy import Event
 
 from simulator.clock import ARRIVAL, Clock
 from simulator.engine.request import Path
-from simulator.fleet.calls import Attempt, Call
-from simulator.fleet.endpoints import EndpointTarget
+from simulator.fleet.admission import AcceptAll, Gate, TenantLimit
+from simulator.fleet.calls import Attempt, Call, of_prompt
 from simulator.fleet.patience import Clients
 from simulator.fleet.unit import Unit, UnitLog
 from simulator.fleet.view import WINDOW, View
+from simulator.fleet.way_out import WayOut
 from simulator.physics.sharding import weight_bytes
 from simulator.record.recorder import COMPLETED, FAILED, REJECTED, RequestLog
 
@@ -63,7 +64,10 @@ class Gateway:
         self.tokens: list[int] = []
         self.pools: list[Pool] = []
         self.events: list[tuple[float, str, int, int, str, float]] = []
-        self.in_flight: dict[str, int] = {}
+        self.in_flight: dict[str, int] | None = None
+        """Requests of each tenant in the fleet, if somebody wants to know."""
+        if isinstance(scenario.admission, TenantLimit):
+            self.in_flight = {}
         self.left = len(trace)
         """Requests that have not ended."""
         self.done = Event(clock)
@@ -72,6 +76,8 @@ class Gateway:
         self.scaling: list[Scaling] = []
         self.admitted: list[bool] = [True] * len(trace)
         """Rows that the engines' longest context allows."""
+        self.lengths: list[int] = []
+        """Prompt and output of each row, where not every pool can hold every request."""
         self.may_slow = any(fault.kind == "slow_gpu" for fault in scenario.faults)
         self.arrived = 0
         """Requests so far."""
@@ -83,36 +89,30 @@ class Gateway:
         self._tenants: list[Any] = [] if trace.tenant is None else trace.tenant.tolist()
         self._sessions: list[int] = [] if trace.session is None else trace.session.tolist()
         self._paths = paths
+        self._told = bool(self._tenants or self._sessions or paths)
         self._block_size = scenario.engine.block_size
         self._ends: deque[float] = deque(maxlen=WINDOW)
         """When the last requests ended, which tells the pace."""
         self._view = View(self, self._ends)
-        self._gate = scenario.admission.start() if scenario.admission else None
+        self._gate: Gate | None = None
+        if scenario.admission is not None and not isinstance(scenario.admission, AcceptAll):
+            self._gate = scenario.admission.start()
         self._deadline_s = getattr(scenario.admission, "ttft_s", None)
-        self._overflow = scenario.overflow
-        self.endpoints = [
-            EndpointTarget(endpoint, self, self._block_size)
-            for endpoint in (scenario.overflow.endpoints if scenario.overflow else ())
-        ]
-        self._given_up: dict[Call, Callable[[], None]] = {}
+        self.way_out: WayOut | None = None
+        if scenario.overflow is not None:
+            self.way_out = WayOut(scenario.overflow, self, self._view, self._block_size)
         self._clients = Clients(trace, scenario.seed, self) if trace.client is not None else None
 
     # -- the ways in -------------------------------------------------------------------------------
 
     def arrive(self, row: int) -> None:
         """A user asks."""
-        prompt, tenant = self._prompts[row], ""
-        path: Path = ()
-        if self._tenants:
-            tenant = "" if self._tenants[row] is None else str(self._tenants[row])
-        if self._paths and self._paths[row]:
-            path = _of_prompt(self._paths[row], prompt // self._block_size)
-        session = self._sessions[row] if self._sessions else -1
-        call = Call(row, self.clock.now, prompt, self._priorities[row], tenant, session, path)
+        call = Call(row, self.clock.now, self._prompts[row], self._priorities[row])
+        if self._told:
+            self._tell(call)
         self.arrived += 1
         if self._sent_s is not None:
             self._sent_s[row] = call.arrival_s
-        self.in_flight[tenant] = self.in_flight.get(tenant, 0) + 1
         if not self.admitted[row]:
             self.end(call, REJECTED)
             return
@@ -122,15 +122,22 @@ class Gateway:
         if self.scaling:
             self._look()
 
+    def _tell(self, call: Call) -> None:
+        """Note whose request it is, and what its prompt has in common with others."""
+        row = call.row
+        if self._tenants and self._tenants[row] is not None:
+            call.tenant = str(self._tenants[row])
+        if self._sessions:
+            call.session = self._sessions[row]
+        if self._paths and self._paths[row]:
+            call.path = of_prompt(self._paths[row], call.prompt_tokens // self._block_size)
+
     def attempt(self, call: Call) -> None:
         """The client sends the request: for the first time, or again."""
         if self._clients is not None:
             self._clients.tried(call)
-        overflow = self._overflow
-        if overflow is not None and overflow.may_leave(call):
-            why = overflow.reason(call, self._view)
-            if why and self._ask_away(call, why):
-                return
+        if self.way_out is not None and self.way_out.leaves(call):
+            return
         if self._gate is not None:
             admitted, shed = self._gate(call, self._view)
             if shed:
@@ -149,8 +156,18 @@ class Gateway:
 
     def place(self, call: Call) -> None:
         """The call is let in: a replica takes it, or it waits for one."""
+        if self.in_flight is not None and not call.inside:
+            call.inside = True
+            self.in_flight[call.tenant] = self.in_flight.get(call.tenant, 0) + 1
         choice = self._choice
-        self.pools[choice.choose(call, self.pools) if choice else 0].take(call)
+        if choice is None:
+            self.pools[0].take(call)
+            return
+        pool = self.pools[choice.choose(call, self.pools)]
+        if self.lengths[call.row] > pool.longest:
+            self.end(call, REJECTED)
+        else:
+            pool.take(call)
 
     def _drop_late(self, call: Call, this: int) -> None:
         waits = not call.ended and not call.away and call.tries == this
@@ -161,34 +178,38 @@ class Gateway:
         """Whether an engine has begun to work on it."""
         return any(attempt.cached_tokens >= 0 for attempt in call.attempts)
 
-    def reject(self, call: Call, why: str) -> None:
-        """Turn the attempt away: it is sent out, tried again by its client, or ends."""
+    def reject(self, call: Call, why: str, outcome: int = REJECTED) -> None:
+        """Turn the attempt away: it is sent out, answered kindly, tried again, or ends."""
         self.give_up(call)
-        overflow = self._overflow
-        if overflow is not None and overflow.takes_rejected and overflow.may_leave(call):
-            if self._ask_away(call, why):
+        if self.way_out is not None:
+            if self.way_out.takes(call, why):
                 return
-            if overflow.graceful_reply:
+            if self.way_out.policy.graceful_reply:
                 self.note("graceful reply", request=call.row)
+                self.end(call, REJECTED)
+                return
         if self._clients is None or not self._clients.turned_away(call):
-            self.end(call, REJECTED)
+            self.end(call, outcome)
 
     def hopeless(self, pool: Pool) -> None:
         """Those who wait for a pool that will never have a replica again."""
-        while len(pool.hold):
-            call = pool.hold.pop()
-            call.held_in = None
-            leaves = self._overflow is not None and self._overflow.may_leave(call)
-            if not (leaves and self._ask_away(call, "outage")):
-                self.end(call, FAILED)
+        for call in list(pool.hold):
+            if call.held_in is not None:
+                self.reject(call, "outage", FAILED)
 
     # -- to a replica, and back --------------------------------------------------------------------
 
     def send(self, call: Call, unit: Unit) -> Attempt:
         """A replica gets the request."""
-        path = self._paths[call.row] if self._paths else ()
-        attempt = Attempt(call, unit, self.clock.now, self.outputs[call.row], path)
-        self.submit(attempt)
+        row, number, engine = call.row, unit.number, unit.engine
+        path = self._paths[row] if self._paths else ()
+        attempt = Attempt(call, unit, self.clock.now, self.outputs[row], path)
+        call.attempts.append(attempt)  # as in `enrol`, without the way there
+        unit.attempts[attempt] = None
+        self.loads[number] += 1
+        self.tokens[number] += call.prompt_tokens
+        assert engine is not None, "a replica that is not ready was chosen"
+        engine.submit(attempt)
         return attempt
 
     def submit(self, attempt: Attempt) -> None:
@@ -215,11 +236,14 @@ class Gateway:
 
     def has_begun(self, call: Call) -> bool:
         """Whether the first token of the present attempt is there."""
-        return call.away < 0 or any(
-            attempt.first_s == attempt.first_s
-            or (attempt.unit.engine is not None and attempt.unit.engine.has_come_back(attempt))
-            for attempt in call.attempts
-        )
+        return call.away < 0 or any(self.has_answered(attempt) for attempt in call.attempts)
+
+    def has_answered(self, attempt: Attempt) -> bool:
+        """Whether the client has the first token of an attempt under way."""
+        engine = attempt.unit.engine
+        if attempt.first_s == attempt.first_s:
+            return True
+        return engine is not None and engine.has_come_back(attempt)
 
     def first_token(self, attempt: Attempt, now_s: float) -> None:
         """The first answer is taken; others to the same request are given up."""
@@ -235,16 +259,18 @@ class Gateway:
         self._over(attempt)
         call, log, row = attempt.call, self.log, attempt.index
         log.generated_tokens[row] = attempt.generated
-        log.preemptions[row] += attempt.preemptions
+        if attempt.preemptions:
+            log.preemptions[row] += attempt.preemptions
         log.replica[row] = attempt.unit.number
         self._ends.append(now_s)
         self.end(call, COMPLETED)
 
     def _over(self, attempt: Attempt) -> None:
         attempt.over = True
+        unit = attempt.unit
         attempt.call.attempts.remove(attempt)
-        attempt.unit.attempts.pop(attempt, None)
-        self.tokens[attempt.unit.number] -= attempt.prompt_tokens
+        unit.attempts.pop(attempt, None)
+        self.tokens[unit.number] -= attempt.prompt_tokens
 
     def _abort(self, attempt: Attempt) -> None:
         self._over(attempt)
@@ -260,9 +286,16 @@ class Gateway:
         if call.held_in is not None:
             call.held_in.discard(call)
             call.held_in = None
-        if call in self._given_up:
-            self._given_up.pop(call)()
-            call.away = 0
+        if self.way_out is not None:
+            self.way_out.give_up(call)
+        if call.inside:
+            self.goes(call)
+
+    def goes(self, call: Call) -> None:
+        """The call is no longer one of its tenant's in the fleet."""
+        assert self.in_flight is not None
+        call.inside = False
+        self.in_flight[call.tenant] -= 1
 
     def lost(self, attempts: list[Attempt]) -> None:
         """A replica has died with these."""
@@ -277,35 +310,15 @@ class Gateway:
             self.log.first_token_s[call.row] = nan
             if call.losses > self.scenario.max_requeues:
                 self.end(call, FAILED)
-            else:
+            elif self.way_out is None or not self.way_out.leaves(call):
                 self.place(call)
 
-    # -- to somebody else, and back ----------------------------------------------------------------
-
-    def _ask_away(self, call: Call, why: str) -> bool:
-        return any(target.ask(call, why) for target in self.endpoints)
-
-    def away(self, call: Call, given_up: Callable[[], None]) -> None:
-        """The call is under way at an endpoint; what to do if nobody waits for it any more."""
-        self._given_up[call] = given_up
-        row = call.row
-        if self.log.scheduled_s[row] != self.log.scheduled_s[row]:
-            self.log.scheduled_s[row] = self.clock.now
-        self.log.replica[row] = -1
-
-    def begun_away(self, call: Call) -> None:
-        """The endpoint's first token has come."""
-        call.away = -1
-        self.log.first_token_s[call.row] = self.clock.now
-
-    def finished_away(self, call: Call) -> None:
-        """The endpoint's answer is complete."""
-        self._given_up.pop(call, None)
-        call.away = 0
+    def served_away(self, call: Call) -> None:
+        """An endpoint has answered."""
         self.log.generated_tokens[call.row] = self.outputs[call.row]
         self.end(call, COMPLETED)
 
-    # -- the way out -------------------------------------------------------------------------------
+    # -- the end -----------------------------------------------------------------------------------
 
     def end(self, call: Call, outcome: int) -> None:
         """The request has ended, in this way and no other."""
@@ -314,9 +327,10 @@ class Gateway:
         call.ended = True
         self.log.outcome[call.row] = outcome
         self.log.finish_s[call.row] = self.clock.now
-        self.in_flight[call.tenant] -= 1
         if outcome != COMPLETED:
             self.give_up(call)
+        elif call.inside:
+            self.goes(call)
         self.left -= 1
         if self.scaling:
             self._look()
@@ -366,19 +380,3 @@ class Gateway:
     def blocks_kept(self, plan: Scenario) -> int:
         """KV blocks that something else than KV takes."""
         return 0
-
-
-def _of_prompt(path: Path, blocks: int) -> Path:
-    """The part of a named prefix that lies in the prompt: outputs are nobody's business yet."""
-    if not path or path[-1][1] <= blocks:
-        return path
-    return tuple((node, min(end, blocks)) for node, end in path if _begin(path, node) < blocks)
-
-
-def _begin(path: Path, node: int) -> int:
-    begin = 0
-    for other, end in path:
-        if other == node:
-            return begin
-        begin = end
-    return begin

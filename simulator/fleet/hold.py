@@ -80,18 +80,12 @@ class FairShare(_Held):
 Queue = Annotated[Fifo | ByClass | FairShare, Field(discriminator="kind")]
 
 
-class _Line:
-    def __init__(self) -> None:
-        self._calls: deque[Call] = deque()
-        self.push = self._calls.append
-        self.pop = self._calls.popleft
-        self.discard = self._calls.remove
+class _Line(deque[Call]):
+    push = deque.append
+    discard = deque.remove
 
-    def __len__(self) -> int:
-        return len(self._calls)
-
-    def __iter__(self) -> Iterator[Call]:
-        return iter(self._calls)
+    def pop(self) -> Call:  # type: ignore[override]
+        return self.popleft()
 
 
 class _Ranked:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from hardware_profiles.errors import InputError
-from hardware_profiles.profile import NotNegative, Positive
+from hardware_profiles.profile import NotNegative, Positive, Text
 from hardware_profiles.value import Value
-from simulator.fleet.unit import READY, STOPPED, Unit
+from simulator.fleet.unit import DRAINING, READY, STOPPED, Unit
 
 if TYPE_CHECKING:
     from simulator.fleet.pool import Pool
@@ -17,11 +18,20 @@ if TYPE_CHECKING:
 __all__ = ["Operation", "RollingUpgrade", "Staging"]
 
 
-class RollingUpgrade(Value):
-    """Every replica is replaced, a few at a time.
+class _Operation(Value):
+    pool: Text | None = None
+    """Pool that it is done to; None: every one."""
+
+    def start(self, pool: Pool) -> None:
+        """Let it happen at its time."""
+        raise NotImplementedError
+
+
+class RollingUpgrade(_Operation):
+    """Every replica that was asked for before is replaced, a few at a time in each pool.
 
     ``surge`` asks for a new one, and drains an old one when that is ready; ``in_place`` drains an
-    old one first and asks for the new one when it has stopped.
+    old one first and asks for the new one when it has stopped. An autoscaler counts the two as one.
     """
 
     kind: Literal["rolling_upgrade"] = "rolling_upgrade"
@@ -36,7 +46,7 @@ class RollingUpgrade(Value):
         pool.gateway.at(self.at_s, lambda: _Upgrade(self, pool).begin())
 
 
-class Staging(Value):
+class Staging(_Operation):
     """A copy that is held and gets no traffic."""
 
     kind: Literal["staging"] = "staging"
@@ -83,38 +93,39 @@ class _Upgrade:
         self._old: list[Unit] = []
 
     def begin(self) -> None:
-        self._old = [unit for unit in self._pool.alive() if unit.state == READY]
+        self._old = self._pool.alive()
         self._pool.gateway.note("upgrade begins", value=float(len(self._old)))
         for _ in range(self._policy.at_once):
             self._one()
 
     def _one(self) -> None:
-        while self._old and self._old[0].state != READY:
+        """The next of the old ones that are still there."""
+        while self._old and self._old[0].state in (DRAINING, STOPPED):
             self._old.pop(0)
         if not self._old:
             return
-        old = self._old.pop(0)
-        pool, timeout_s = self._pool, self._policy.drain_timeout_s
+        old, pool, timeout_s = self._old.pop(0), self._pool, self._policy.drain_timeout_s
         if self._policy.mode == "surge":
-            new = pool.request()
+            old.leaving = True
 
             def ready() -> None:
                 pool.drain(old, timeout_s)
                 self._one()
 
-            self._when(new, READY, ready)
+            self._when(pool.request(), READY, ready)
         else:
-            pool.drain(old, timeout_s)
+            pool.promise()
 
             def stopped() -> None:
-                self._when(pool.request(), READY, self._one)
+                self._when(pool.redeem(), READY, self._one)
 
             self._when(old, STOPPED, stopped)
+            pool.drain(old, timeout_s)
 
-    def _when(self, unit: Unit, state: str, then: object) -> None:
+    def _when(self, unit: Unit, state: str, then: Callable[[], object]) -> None:
         """Do the next thing once the replica is in a state."""
-        assert callable(then)
         if unit.state in (state, STOPPED):
-            then()
+            gateway = self._pool.gateway
+            gateway.at(gateway.clock.now, then)
         else:
             unit.listeners.append((state, then))

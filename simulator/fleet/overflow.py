@@ -40,7 +40,7 @@ class OnTTFT(Value):
 
 
 class OnOutage(Value):
-    """No replica is ready."""
+    """No replica is ready; those who wait at home when that begins leave too."""
 
     kind: Literal["outage"] = "outage"
 
@@ -86,8 +86,8 @@ class Overflow(Value):
     priorities: tuple[int, ...] | None = None
     """Only requests of these priorities leave; None: all."""
     graceful_reply: bool = False
-    """Who is turned away at home and everywhere else gets a canned answer: it counts as rejected,
-    and is told apart in ``events``."""
+    """Who is turned away at home and everywhere else gets a canned answer, and does not try again:
+    it counts as rejected, and is told apart in ``events``."""
 
     @model_validator(mode="after")
     def _somewhere(self) -> Overflow:
@@ -108,8 +108,3 @@ class Overflow(Value):
     def reason(self, call: Call, view: FleetView) -> str:
         """Why the call should leave, "" if it should not."""
         return next((rule.kind for rule in self.when if rule.now(call, view)), "")
-
-    @property
-    def takes_rejected(self) -> bool:
-        """Whether those turned away at home are sent out."""
-        return any(rule.kind in ("rejection", "outage") for rule in self.when)

@@ -44,6 +44,10 @@ class Pool:
         self.clock = gateway.clock
         self.blocks = plan.num_gpu_blocks() - gateway.blocks_kept(plan)
         self.config = plan.engine.scheduler_config(self.blocks)
+        self.longest = min(
+            self.config.max_model_len, (self.blocks - 1) * self.config.block_size + 1
+        )
+        """Tokens of a request that its replicas can hold, prompt and output."""
         self.step_time = step_time_of(plan)
         self.weight_bytes = gateway.weight_bytes(plan)
         self.start_up = plan.start_up or StartUp()
@@ -53,24 +57,29 @@ class Pool:
         self.units: list[Unit] = []
         self.ready: list[int] = []
         """Numbers of the replicas that take requests, in order."""
+        self.promised = 0
+        """Replicas that will be asked for, whatever happens: those that replace others."""
+        self.taken = 0
+        """Requests that came here."""
         self.prefill_s_per_token = _prefill_s_per_token(self.step_time, self.config)
         self.on_change: list[Callable[[], None]] = []
         """Called when a request waits for which there is no replica."""
-        live = Signals(gateway.units, gateway.loads, gateway.tokens)
-        stale_s = plan.router.stale_s
-        self.signals = (
-            StaleSignals(gateway.units, gateway.loads, gateway.tokens, self.clock, stale_s)
-            if stale_s
-            else live
-        )
+        self.signals = Signals(gateway.units, gateway.loads, gateway.tokens)
+        if plan.router.stale_s:
+            self.signals = StaleSignals(self.signals, gateway.at, plan.router.stale_s)
 
     # -- requests ----------------------------------------------------------------------------------
 
     def take(self, call: Call) -> None:
         """Send the call to a replica, or let it wait for one."""
-        if self.ready and not len(self.hold) and (self.room is None or self._open()):
-            self.send(call)
-            return
+        self.taken += 1
+        if self.ready and not self.hold:
+            if self.room is None:  # as in `send`, without the way there
+                gateway = self.gateway
+                gateway.send(call, gateway.units[self.choose(call, self.ready, self.signals)])
+                return
+            if self.send(call) is not None:
+                return
         self.hold.push(call)
         call.held_in = self.hold
         if not self.ready:
@@ -90,21 +99,19 @@ class Pool:
             numbers = [n for n in numbers if n != apart_from]
         if not numbers:
             return None
-        signals, gateway = self.signals, self.gateway
-        if isinstance(signals, StaleSignals):
-            signals.refresh()
-        return gateway.send(call, gateway.units[self.choose(call, numbers, signals)])
+        gateway = self.gateway
+        return gateway.send(call, gateway.units[self.choose(call, numbers, self.signals)])
 
     def has_room(self, unit: Unit) -> None:
         """A request has left a replica: the next ones come, or, if it was draining, it stops."""
-        if len(self.hold):
+        if self.hold:
             self.release()
         if unit.state == DRAINING and not unit.attempts:
             self._stop_soon(unit)
 
     def release(self) -> None:
         """Those who waited go, while there is room."""
-        while len(self.hold) and self.ready and self._open():
+        while self.hold and self._open():
             call = self.hold.pop()
             call.held_in = None
             self.send(call)
@@ -113,20 +120,39 @@ class Pool:
 
     def request(self, *, warm: bool = False, reserved: bool = False) -> Unit:
         """Ask for one more replica; a ``warm`` one has been there all along."""
-        now = self.clock.now
-        unit = self.gateway.new_unit(self, now)
+        unit = self.gateway.new_unit(self, self.clock.now)
         unit.reserved = reserved
         self.units.append(unit)
+        self.signals.know(unit.number)
         self.gateway.note("requested", unit)
-        wait_s = 0.0 if warm else self.start_up.seconds(self.weight_bytes)
-        self._ready_in(unit, wait_s)
-        return unit
-
-    def _ready_in(self, unit: Unit, wait_s: float) -> None:
-        if wait_s <= 0:
+        if warm:
             self._become_ready(unit)
         else:
-            self._later(unit, wait_s, lambda: self._become_ready(unit))
+            self._start_up(unit, self.start_up.provision_s)
+        return unit
+
+    def promise(self) -> None:
+        """A replica that goes will be replaced: whoever waits need not despair."""
+        self.promised += 1
+
+    def redeem(self) -> Unit:
+        """Ask for a replica that was promised."""
+        self.promised -= 1
+        return self.request()
+
+    def _start_up(self, unit: Unit, provision_s: float) -> None:
+        """A machine comes, weights are loaded, the engine warms up."""
+        loaded_s = provision_s + self.start_up.load_s(self.weight_bytes)
+        ready_s = loaded_s + self.start_up.warm_up_s
+        if ready_s <= 0:
+            self._become_ready(unit)
+            return
+        note = self.gateway.note
+        if provision_s > 0:
+            self._later(unit, provision_s, lambda: note("provisioned", unit))
+        if loaded_s > provision_s:
+            self._later(unit, loaded_s, lambda: note("weights loaded", unit))
+        self._later(unit, ready_s, lambda: self._become_ready(unit))
 
     def _later(self, unit: Unit, wait_s: float, do: Callable[[], None]) -> None:
         """Let something happen to the replica, unless something else happens to it before."""
@@ -164,15 +190,15 @@ class Pool:
         if unit.state in (WARMING, DOWN):
             self.stop(unit)
             return
-        if unit.state != READY:
-            return
-        self._leave(unit)
-        unit.enter(DRAINING, self.clock.now)
-        self.gateway.note("draining", unit)
-        if not unit.attempts:
-            self._stop_soon(unit)
-        elif notice_s is not None:
-            self._later(unit, notice_s, lambda: self.stop(unit, "reclaimed"))
+        if unit.state == READY:
+            self._leave(unit)
+            unit.enter(DRAINING, self.clock.now)
+            self.gateway.note("draining", unit)
+        if unit.state == DRAINING:
+            if not unit.attempts:
+                self._stop_soon(unit)
+            elif notice_s is not None:
+                self._later(unit, notice_s, lambda: self.stop(unit, "reclaimed"))
 
     def _stop_soon(self, unit: Unit) -> None:
         """Stop when all that happens at this instant has happened: its engine may be in it."""
@@ -180,38 +206,42 @@ class Pool:
 
     def stop(self, unit: Unit, why: str = "stopped") -> None:
         """Given back now; what it still has is lost."""
+        if unit.state != STOPPED:
+            lost = self._halt(unit)
+            self._stopped(unit)
+            self.gateway.note(why, unit)
+            self._bereaved(lost)
+
+    def fail(self, unit: Unit, why: str, down_s: float) -> None:
+        """Out of order for ``down_s``; then weights are loaded again. Who was leaving is gone."""
         if unit.state == STOPPED:
             return
-        self._leave(unit)
+        was_draining, now = unit.state == DRAINING, self.clock.now
         lost = self._halt(unit)
+        unit.enter(DOWN, now)
+        # What is broken already is not repaired sooner because more goes wrong.
+        unit.down_until = max(unit.down_until, now + down_s)
+        self.gateway.note(why, unit, value=unit.down_until - now)
+        if was_draining:
+            self._stopped(unit)
+        else:
+            self._later(unit, unit.down_until - now, lambda: self._repaired(unit))
+        self._bereaved(lost)
+
+    def _stopped(self, unit: Unit) -> None:
         unit.enter(STOPPED, self.clock.now)
         unit.stopped_s = self.clock.now
-        self.gateway.note(why, unit)
-        self.gateway.lost(lost)
-        self._check_hope()
 
-    def fail(self, unit: Unit, why: str, down_s: float, *, restart: bool = False) -> None:
-        """Out of order for ``down_s``; then, with ``restart``, weights are loaded again."""
-        if unit.state == STOPPED:
-            return
-        was_draining = unit.state == DRAINING
-        self._leave(unit)
-        lost = self._halt(unit)
-        unit.enter(DOWN, self.clock.now)
-        self.gateway.note(why, unit)
-        if was_draining:
-            unit.enter(STOPPED, self.clock.now)
-            unit.stopped_s = self.clock.now
-        else:
-            again_s = self.start_up.restart_s(self.weight_bytes) if restart else 0.0
+    def _repaired(self, unit: Unit) -> None:
+        self.gateway.note("repaired", unit)
+        if self.start_up.restart_s(self.weight_bytes) > 0:
+            unit.enter(WARMING, self.clock.now)
+        self._start_up(unit, 0.0)
 
-            def repaired() -> None:
-                self.gateway.note("repaired", unit)
-                if again_s > 0:
-                    unit.enter(WARMING, self.clock.now)
-                self._ready_in(unit, again_s)
-
-            self._later(unit, down_s, repaired)
+    def _bereaved(self, lost: list[Attempt]) -> None:
+        """A replica has gone: what it had is served anew, elsewhere, or has failed."""
+        if not self.ready and self.gateway.way_out is not None:
+            self.gateway.way_out.bridge(self)
         self.gateway.lost(lost)
         self._check_hope()
 
@@ -221,12 +251,14 @@ class Pool:
 
     def _halt(self, unit: Unit) -> list[Attempt]:
         """The engine is gone; the attempts that were under way on it."""
+        self._leave(unit)
         engine, unit.engine = unit.engine, None
         if engine is not None:
             engine.halt()
         lost = list(unit.attempts)
         unit.attempts.clear()
         unit.slots = None
+        unit.link_free_s = 0.0
         self.gateway.loads[unit.number] = 0
         return lost
 
@@ -235,9 +267,11 @@ class Pool:
         if len(self.hold) and not self.ready:
             for wake in self.on_change:
                 wake()
-            coming = any(unit.state in (WARMING, DOWN) for unit in self.units)
-            if not self.ready and not coming and not self.on_change:
+            if not (self.ready or self.on_change or self.promised or self._coming()):
                 self.gateway.hopeless(self)
+
+    def _coming(self) -> bool:
+        return any(unit.state in (WARMING, DOWN) and not unit.reserved for unit in self.units)
 
     def usd_per_hour(self) -> float:
         """Price of one of its replicas. [USD/h]"""
@@ -251,8 +285,9 @@ class Pool:
         return (loads + len(self.hold)) / len(self.ready)
 
     def alive(self) -> list[Unit]:
-        """Replicas that are held and serve or will: neither draining nor stopped nor staging."""
-        return [u for u in self.units if u.state not in (DRAINING, STOPPED) and not u.reserved]
+        """Replicas that serve or will: neither leaving nor stopped nor staging."""
+        gone = (DRAINING, STOPPED)
+        return [u for u in self.units if u.state not in gone and not (u.reserved or u.leaving)]
 
 
 def _prefill_s_per_token(step_time: StepTime, config: SchedulerConfig) -> float:

@@ -77,7 +77,8 @@ class SessionAffinity(_Remembering):
 class PrefixAware(_Remembering):
     """The replica with the longest prefix of the prompt; among equals the fewest requests.
 
-    ``imbalance`` requests more than the one with the fewest, and a replica is passed over.
+    ``imbalance`` requests more than the one with the fewest, and a replica is passed over. Caches
+    tell of what comes and goes as it happens; ``stale_s`` is about the number of requests.
     """
 
     kind: Literal["prefix_aware"] = "prefix_aware"
@@ -97,7 +98,7 @@ class PrefixAware(_Remembering):
             best, best_key = -1, (-1, 0)
             for number in ready:
                 load = loads[number]
-                if load <= most:
+                if load < most:
                     blocks = matched(call, number, signals) if call.path else 0
                     key = (blocks, -load)
                     if best < 0 or key > best_key:

@@ -50,11 +50,7 @@ def run_fleet(
     config = scenario.engine
     paths = shared_paths(trace, config.block_size) if config.enable_prefix_caching else []
     gateway = gateway_of(scenario, trace, clock, log, paths, 1 if step_by_step else None)
-    limit = max(pool.config.max_model_len for pool in gateway.pools)
-    admitted = trace.prompt_tokens + trace.output_tokens <= limit
-    gateway.admitted = admitted.tolist()
-    blocks = min(pool.blocks for pool in gateway.pools)
-    check_size(trace, admitted, blocks - 1, config.block_size)
+    _check_lengths(gateway, trace)
     begin(gateway)
     loop = ClosedLoop if trace.closed_loop else OpenLoop
     gateway.sending = loop(trace, gateway, progress)
@@ -87,6 +83,19 @@ def gateway_of(
     return gateway
 
 
+def _check_lengths(gateway: Gateway, trace: Trace) -> None:
+    """Which requests are let in at all; where pools differ, each refuses what it cannot hold."""
+    pools, lengths = gateway.pools, trace.prompt_tokens + trace.output_tokens
+    admitted = lengths <= max(pool.config.max_model_len for pool in pools)
+    gateway.admitted = admitted.tolist()
+    roomiest = max(pools, key=lambda pool: pool.longest)
+    if gateway.scenario.disaggregation is not None:  # all pass through each
+        roomiest = min(pools, key=lambda pool: pool.longest)
+    elif len(pools) > 1:
+        gateway.lengths = lengths.tolist()
+    check_size(trace, admitted, roomiest.blocks - 1, roomiest.config.block_size)
+
+
 def begin(gateway: Gateway) -> None:
     """Those who are there from the beginning, and those who will do something."""
     gateway.striking = striking.set_up(gateway)
@@ -95,8 +104,9 @@ def begin(gateway: Gateway) -> None:
             pool.request(warm=True)
         if pool.plan.autoscaler is not None:
             gateway.scaling.append(Scaling(pool.plan.autoscaler, pool))
-    for operation in gateway.scenario.operations:
-        operation.start(gateway.pools[0])
+        for operation in gateway.scenario.operations:
+            if operation.pool in (None, pool.name):
+                operation.start(pool)
 
 
 def close(gateway: Gateway) -> None:
@@ -144,7 +154,8 @@ def _written_up(gateway: Gateway, trace: Trace, version: str) -> Result:
 
 
 def _calls(gateway: Gateway) -> dict[str, Any]:
-    rows = [row for target in gateway.endpoints for row in target.rows]
+    way_out = gateway.way_out
+    rows = [row for target in way_out.endpoints for row in target.rows] if way_out else []
     for row in rows:
         if row["outcome"] == "ok" and row["finish_s"] != row["finish_s"]:
             row["outcome"] = "abandoned"

@@ -6,7 +6,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from simulator.fleet.autoscaler import Seen
-from simulator.fleet.unit import READY, WARMING, Unit
+from simulator.fleet.unit import READY, Unit
 
 if TYPE_CHECKING:
     from simulator.fleet.autoscaler import Autoscaler
@@ -33,8 +33,8 @@ class Scaling:
 
     def _rescue(self) -> None:
         """Somebody waits and nothing is ready: from zero it does not take the next look."""
-        if not any(unit.state in (READY, WARMING) for unit in self._pool.alive()):
-            self._scale_to(max(1, len(self._pool.alive()), self._policy.min_replicas))
+        if not self._held():
+            self._scale_to(max(1, self._policy.min_replicas))
 
     def changed(self) -> None:
         """A request has come or gone: those who look at once, look."""
@@ -48,7 +48,7 @@ class Scaling:
         policy, seen = self._policy, self.seen()
         low, high = policy.min_replicas, policy.max_replicas
         wanted = min(high, max(low, int(self._desired(seen))))
-        if seen.in_flight and not seen.replicas:
+        if seen.in_flight:  # whoever waits or runs needs a replica, whatever the policy says
             wanted = max(1, wanted)
         now, history = seen.now_s, self._wanted
         history.append((now, wanted))
@@ -66,29 +66,31 @@ class Scaling:
     def seen(self) -> Seen:
         """What the policy may know just now."""
         pool, gateway = self._pool, self._pool.gateway
-        alive = pool.alive()
         waiting = len(pool.hold) + sum(pool.signals.waiting(n) for n in pool.ready)
-        under_way = sum(gateway.loads[unit.number] for unit in alive)
+        under_way = sum(gateway.loads[n] for n in pool.ready)
         kv = [pool.signals.kv_use(n) for n in pool.ready]
         return Seen(
             now_s=gateway.clock.now,
-            replicas=len(alive),
+            replicas=self._held(),
             ready=len(pool.ready),
             in_flight=len(pool.hold) + under_way,
             waiting=waiting,
             kv_use=sum(kv) / len(kv) if kv else 0.0,
-            arrived=gateway.arrived,
+            arrived=gateway.arrived if len(gateway.pools) == 1 else pool.taken,
         )
 
+    def _held(self) -> int:
+        """Replicas that serve, or will: those promised in place of others too."""
+        return len(self._pool.alive()) + self._pool.promised
+
     def _scale_to(self, wanted: int) -> None:
-        pool = self._pool
-        alive = pool.alive()
-        if wanted == len(alive):
+        pool, more = self._pool, wanted - self._held()
+        if more == 0:
             return
         pool.gateway.note("scaled", value=float(wanted))
-        for _ in range(wanted - len(alive)):
+        for _ in range(more):
             pool.request()
-        for unit in sorted(alive, key=self._worth)[: max(0, len(alive) - wanted)]:
+        for unit in sorted(pool.alive(), key=self._worth)[: max(0, -more)]:
             pool.drain(unit)
 
     def _worth(self, unit: Unit) -> tuple[bool, int, int]:

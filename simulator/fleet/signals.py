@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from simulator.clock import Clock
     from simulator.fleet.unit import Unit
 
 
@@ -21,6 +20,9 @@ class Signals:
         self.units = units
         self.loads = loads
         self.tokens = tokens
+
+    def know(self, number: int) -> None:
+        """There is a new replica."""
 
     def waiting(self, number: int) -> int:
         """Requests in the replica's own queue."""
@@ -37,47 +39,40 @@ class Signals:
 
 
 class StaleSignals(Signals):
-    """The same as of the last round of asking, every ``every_s`` seconds."""
+    """The same as of the last round of asking, every ``every_s`` seconds from the beginning."""
 
     def __init__(
-        self,
-        units: Sequence[Unit],
-        loads: list[int],
-        tokens: list[int],
-        clock: Clock,
-        every_s: float,
+        self, live: Signals, at: Callable[[float, Callable[[], object]], None], every_s: float
     ) -> None:
-        super().__init__(units, list(loads), list(tokens))
-        self._live = Signals(units, loads, tokens)
-        self._clock = clock
+        super().__init__(live.units, [], [])
+        self._live = live
+        self._at = at
         self._every_s = every_s
-        self._asked_at = -1
+        self._round = 0
         self._waiting: list[int] = []
         self._kv: list[float] = []
+        at(0.0, self._ask)
 
-    def refresh(self) -> None:
-        """Ask all replicas, if a round was due since they were asked.
+    def _ask(self) -> None:
+        """Ask all replicas, and again when the next round is due."""
+        live, numbers = self._live, range(len(self.units))
+        self.loads[:], self.tokens[:] = live.loads, live.tokens
+        self._waiting = [live.waiting(n) for n in numbers]
+        self._kv = [live.kv_use(n) for n in numbers]
+        self._round += 1
+        self._at(self._round * self._every_s, self._ask)
 
-        A round is asked at its first use, which is at most ``every_s`` after it was due.
-        """
-        due = int(self._clock.now / self._every_s)
-        if due == self._asked_at:
-            for column in (self.loads, self.tokens, self._waiting):
-                column.extend([0] * (len(self.units) - len(column)))
-            self._kv.extend([0.0] * (len(self.units) - len(self._kv)))
-            return
-        self._asked_at = due
-        numbers = range(len(self.units))
-        self.loads[:], self.tokens[:] = self._live.loads, self._live.tokens
-        self._waiting = [self._live.waiting(n) for n in numbers]
-        self._kv = [self._live.kv_use(n) for n in numbers]
+    def know(self, number: int) -> None:
+        """There is a new replica; it is taken to be empty until it has been asked."""
+        more = number + 1 - len(self.loads)
+        for column in (self.loads, self.tokens, self._waiting):
+            column.extend([0] * more)
+        self._kv.extend([0.0] * more)
 
     def waiting(self, number: int) -> int:
         """Requests in the replica's own queue when it was asked."""
-        self.refresh()
         return self._waiting[number]
 
     def kv_use(self, number: int) -> float:
         """Share of the KV blocks in use when it was asked."""
-        self.refresh()
         return self._kv[number]

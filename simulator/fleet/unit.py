@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import prod
 from typing import TYPE_CHECKING
 
 from simulator.engine.request import Request
@@ -27,27 +28,34 @@ class UnitLog(ReplicaLog):
 
     def admitted(self, requests: list[Attempt], now_s: float) -> None:  # type: ignore[override]
         """Requests were taken from the engine's queue for the first time."""
-        log = self.requests
+        log, number = self.requests, self.number
+        scheduled_s, cached_tokens, replica = log.scheduled_s, log.cached_tokens, log.replica
         for attempt in requests:
             row = attempt.index
             if attempt.leg != "decode":
-                if log.scheduled_s[row] != log.scheduled_s[row]:
-                    log.scheduled_s[row] = now_s
-                log.cached_tokens[row] = attempt.cached_tokens
-            log.replica[row] = self.number
+                before_s = scheduled_s[row]
+                if before_s != before_s:
+                    scheduled_s[row] = now_s
+                cached_tokens[row] = attempt.cached_tokens
+            replica[row] = number
 
     def first_tokens(self, requests: list[Attempt], now_s: float) -> None:  # type: ignore[override]
         """First output tokens came back."""
+        first_token = self.gateway.first_token
         for attempt in requests:
             if not attempt.over:
-                self.gateway.first_token(attempt, now_s)
+                first_token(attempt, now_s)
 
     def finished(self, requests: list[Attempt], now_s: float) -> None:  # type: ignore[override]
         """Last output tokens came back."""
+        finished = self.gateway.finished
         for attempt in requests:
             if not attempt.over:
-                self.gateway.finished(attempt, now_s)
-        attempt.unit.pool.has_room(attempt.unit)
+                finished(attempt, now_s)
+        unit = attempt.unit
+        pool = unit.pool
+        if pool.hold or unit.state == DRAINING:
+            pool.has_room(unit)
 
     def dropped(self, request: Request) -> None:
         """An attempt left before its end."""
@@ -78,8 +86,10 @@ class Unit:
         """Under way here, in the order in which they were sent."""
         self.plan = 0
         """Counts changes of mind: what was planned before the last one does not happen."""
+        self.slowness: list[float] = []
+        """What is wrong with its GPUs just now: factors on the time of every step."""
         self.slow = 1.0
-        """Factor on the time of every step."""
+        """Their product."""
         self.link_free_s = 0.0
         """When its link has sent all that it was given."""
         self.slots: Slots | None = None
@@ -87,6 +97,12 @@ class Unit:
         self.slots_of: Replica | None = None
         self.reserved = False
         """A staging copy: it is held, and gets no traffic."""
+        self.leaving = False
+        """It serves until the one that replaces it is ready."""
+        self.reclaimed = False
+        """Its provider has given notice."""
+        self.down_until = 0.0
+        """When all that is broken will have been repaired."""
         self.listeners: list[tuple[str, Callable[[], object]]] = []
         """What to do once it is in a state, or has stopped."""
 
@@ -102,6 +118,12 @@ class Unit:
         self.listeners = [entry for entry in self.listeners if state not in (entry[0], STOPPED)]
         for then in due:
             self.pool.gateway.at(now_s, then)
+
+    def change_speed(self) -> None:
+        """Something that slows it down has come or gone: the next step composed takes it in."""
+        self.slow = prod(self.slowness)
+        if self.engine is not None:
+            self.engine.change_speed()
 
     def __repr__(self) -> str:
         return f"Unit({self.number}, {self.state})"

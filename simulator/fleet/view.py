@@ -40,8 +40,9 @@ class View:
         return sum(len(pool.ready) for pool in self._gateway.pools)
 
     def in_flight(self, tenant: str) -> int:
-        """Requests of a tenant that have not ended, besides the one in question."""
-        return self._gateway.in_flight.get(tenant, 1) - 1
+        """Requests of a tenant that wait or run in the fleet, without the one in question."""
+        in_flight = self._gateway.in_flight
+        return in_flight.get(tenant, 0) if in_flight is not None else 0
 
     def expected_ttft_s(self, call: Call) -> float:
         """Time to the first token if it were let in now. [s]
