@@ -20,9 +20,10 @@ BASE: dict[str, Any] = {
 
 @pytest.fixture
 def play() -> Play:
-    def played(trace: Trace, **fleet: Any) -> Result:
+    def played(trace: Trace, step_by_step: bool = False, **fleet: Any) -> Result:
         engine = {**BASE["engine"], **fleet.pop("engine", {})}
-        return simulate(Scenario.parse({**BASE, **fleet, "engine": engine}), trace)
+        scenario = Scenario.parse({**BASE, **fleet, "engine": engine})
+        return simulate(scenario, trace, step_by_step=step_by_step)
 
     return played
 

@@ -1,6 +1,7 @@
 """Whatever goes wrong: each request ends once, each second has a state, the bill is their sum."""
 
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ from hypothesis import strategies as st
 from simulator import Result, Scenario, simulate
 from simulator.economics.attribution import attribute
 from simulator.economics.bill import bill
+from simulator.fleet import run as fleet_run
+from simulator.fleet.gateway import Gateway
 from simulator.record.runs import Runs
 from simulator.record.summary import summarise
 from simulator.record.tables import OUTCOMES
@@ -46,6 +49,7 @@ EXAMPLES: dict[str, list[Any]] = {
         {"kind": "target_kv_use", "target": 0.1, "max_step_up": 1},
         {"kind": "fixed"},
         {"kind": "scheduled", "levels": [{"from_h": 0, "replicas": 2}], "min_replicas": 0},
+        {"kind": "scheduled", "levels": [{"from_h": 0, "replicas": 0}], "min_replicas": 0},
         {
             "kind": "predictive",
             "requests_per_s": 10,
@@ -70,10 +74,14 @@ FAULTS: list[dict[str, Any]] = [
     {"kind": "slow_gpu", "mtbf_h": 0.0005, "factor": 4, "lasts_s": 0.5},
     {"kind": "spot_reclaim", "mtbf_h": 0.0008, "notice_s": 0.1, "no_capacity_s": 0.2},
     {"kind": "spot_reclaim", "at_s": [0.5], "replace": False, "notice_s": 0},
+    {"kind": "spot_reclaim", "at_s": [0.2, 0.3], "notice_s": 0.3, "no_capacity_s": 0.5},
     {"kind": "zone_outage", "at_s": [0.7], "zones": 2, "zone": 1, "lasts_s": 0.4},
+    {"kind": "zone_outage", "at_s": [0.3, 0.5], "zones": 1, "lasts_s": 0.4},
 ]
 OPERATIONS: list[dict[str, Any]] = [
     {"kind": "rolling_upgrade", "at_s": 0.4},
+    {"kind": "rolling_upgrade", "at_s": 0.3, "mode": "in_place"},
+    {"kind": "rolling_upgrade", "at_s": 0.3, "at_once": 2},
     {"kind": "rolling_upgrade", "at_s": 0.2, "mode": "in_place", "drain_timeout_s": 0.1},
     {"kind": "staging", "from_s": 0.1, "until_s": 0.9},
 ]
@@ -81,6 +89,7 @@ CLIENTS = (
     Client(timeout_s=0.4, max_retries=2, backoff_s=0.05),
     Client(first_token_timeout_s=0.1, max_retries=1, backoff_s=0.1),
     Client(hedge_after_s=0.05, cancel_share=0.3, cancel_after_s=0.3),
+    Client(hedge_after_s=0.02, timeout_s=0.5, max_retries=3, backoff_s=0.02),
     Client(),
 )
 ENDPOINT = {
@@ -98,6 +107,14 @@ SHAPES: list[dict[str, Any]] = [
     {"pools": POOLS, "pool_choice": {"kind": "by_length", "up_to": [150]}},
     {"pools": POOLS, "pool_choice": {"kind": "by_cost", "max_load": 3}},
     {"pools": POOLS, "disaggregation": {"prefill": "a", "decode": "b", "link": "pcie4"}},
+    {
+        "pools": POOLS,
+        "disaggregation": {
+            "prefill": "a",
+            "decode": "b",
+            "link": {"like": "pcie4", "bandwidth_gb_s": 0.3},
+        },
+    },
     {"lora": {"slots": 1, "adapter_mb": 2, "load_gb_s": 0.1}},
 ]
 
@@ -117,7 +134,7 @@ def fleets(draw: st.DrawFn) -> dict[str, Any]:
         fleet["overflow"] = {**fleet["overflow"], "endpoints": [ENDPOINT]}
     few = st.lists(st.sampled_from(range(len(FAULTS))), max_size=3, unique=True)
     fleet["faults"] = [FAULTS[i] for i in draw(few)]
-    fleet["operations"] = draw(st.lists(st.sampled_from(OPERATIONS), max_size=1))
+    fleet["operations"] = draw(st.lists(st.sampled_from(OPERATIONS), max_size=2))
     router: dict[str, Any] = {"kind": draw(st.sampled_from(ROUTERS))}
     router["stale_s"] = draw(st.sampled_from((0, 0, 0.2)))
     fleet["router"] = router
@@ -208,6 +225,39 @@ def test_every_request_ends_once_and_every_second_has_a_state(
     result = run(fleet, trace)
     check(result, trace)
     summarise(result)
+
+
+@given(fleet=fleets(), trace=traces())
+@settings(max_examples=40)
+def test_when_all_have_ended_every_block_and_every_count_is_back(
+    fleet: dict[str, Any], trace: Trace
+) -> None:
+    left: list[Gateway] = []
+
+    def nothing_is_left(gateway: Gateway) -> None:
+        for unit in gateway.units:
+            engine = unit.engine
+            if engine is not None:
+                pool = engine.scheduler.pool
+                assert pool.free == pool.num_blocks
+                assert not engine.scheduler.load
+        assert not any(gateway.loads)
+        assert not any(gateway.tokens)
+        assert not any(unit.attempts for unit in gateway.units)
+        assert not any(pool.hold for pool in gateway.pools)
+        assert not any((gateway.in_flight or {}).values())
+
+    def checked(gateway: Gateway, *rest: Any) -> Result:
+        clock = gateway.clock
+        clock.run(until=clock.now + 1.0)  # engines drop what was given up at their next step
+        nothing_is_left(gateway)
+        left.append(gateway)
+        return written_up(gateway, *rest)
+
+    written_up = fleet_run._written_up
+    with mock.patch.object(fleet_run, "_written_up", checked):
+        result = run(fleet, trace)
+    assert len(left) == (0 if result.scenario.is_plain() and trace.client is None else 1)
 
 
 @given(fleet=fleets(), trace=traces())
