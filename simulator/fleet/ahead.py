@@ -46,6 +46,11 @@ class Block(NamedTuple):
         values = getattr(self.trace, name)
         return [] if values is None else list(values[self.part].tolist())
 
+    def lengths(self) -> list[int]:
+        """Prompt and output of each together. [tokens]"""
+        both = self.trace.prompt_tokens[self.part] + self.trace.output_tokens[self.part]
+        return list(both.tolist())
+
 
 class Ahead:
     """The pieces of a trace, checked and named as they come.

@@ -152,7 +152,16 @@ class _Plain:
 class _WithPolicies:
     """Pools, policies and faults behind a gateway."""
 
-    BY_ROW = ("outputs", "admitted", "_prompts", "_priorities", "_tenants", "_sessions", "_paths")
+    BY_ROW = (
+        "outputs",
+        "admitted",
+        "lengths",
+        "_prompts",
+        "_priorities",
+        "_tenants",
+        "_sessions",
+        "_paths",
+    )
     """What a gateway has in lists, by row; here it has them in dicts, of the present rows only."""
 
     def __init__(
@@ -195,6 +204,7 @@ class _WithPolicies:
         columns: dict[str, list[Any]] = {
             "outputs": block.column("output_tokens"),
             "admitted": block.admitted,
+            "lengths": block.lengths() if len(gateway.pools) > 1 else [],
             "_prompts": block.column("prompt_tokens"),
             "_priorities": block.column("priority"),
             "_tenants": block.column("tenant"),
