@@ -179,6 +179,7 @@ class _WithPolicies:
         self._gateway = gateway = gateway_of(scenario, first.take([]), self.clock, log, [], None)
         for name in self.BY_ROW:
             setattr(gateway, name, {})
+        gateway.told = True  # what there is to tell of a call comes with its block
         gateway.left = 1  # the source, until it has run dry
         pools = gateway.pools
         room = Room(

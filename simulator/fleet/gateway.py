@@ -89,7 +89,8 @@ class Gateway:
         self._tenants: list[Any] = [] if trace.tenant is None else trace.tenant.tolist()
         self._sessions: list[int] = [] if trace.session is None else trace.session.tolist()
         self._paths = paths
-        self._told = bool(self._tenants or self._sessions or paths)
+        self.told = bool(self._tenants or self._sessions or paths)
+        """Whether there is something to be told of a call beside its length and priority."""
         self._block_size = scenario.engine.block_size
         self._ends: deque[float] = deque(maxlen=WINDOW)
         """When the last requests ended, which tells the pace."""
@@ -108,7 +109,7 @@ class Gateway:
     def arrive(self, row: int) -> None:
         """A user asks."""
         call = Call(row, self.clock.now, self._prompts[row], self._priorities[row])
-        if self._told:
+        if self.told:
             self._tell(call)
         self.arrived += 1
         if self._sent_s is not None:
