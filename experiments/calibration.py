@@ -94,7 +94,7 @@ def calibrate(
     kernels : observations of kernels alone (`calibration_silicon`).
     progress : called with the share that is done.
     """
-    seen = [*kernels, *evened([o for e in experiments for o in observations(e)])]
+    seen = [*kernels, *evened([o for e in experiments for o in observations(e)], kernels)]
     replayed = [e for e in experiments if e.is_complete and e.concurrency is None]
     models = sorted({e.model.name for e in replayed}) if leave_out else []
     gpus = sorted({e.gpu.name for e in replayed}) if leave_out else []

@@ -108,19 +108,29 @@ def observations(experiment: Experiment) -> list[Observation]:
     return found
 
 
-def evened(observations: Sequence[Observation]) -> list[Observation]:
-    """The same with wider errors where there are many points with unknown flags of one server.
+def evened(
+    observations: Sequence[Observation], kernels: Sequence[Observation] = ()
+) -> list[Observation]:
+    """The same with less weight on points with unknown flags.
 
-    They share what is not known of it, so a hundred of them say no more than eight do.
+    Of a model that was neither replayed nor has kernel tables they are left out: what is unknown of
+    such a server cannot be told from what is unknown of its model. Many points of one server share
+    what is not known of it, so a hundred of them are made to say no more than eight do.
+
+    Parameters
+    ----------
+    observations : of servers.
+    kernels : of kernels alone, for the models they are of.
     """
-    loose = [not (o.is_complete or o.is_kernels) for o in observations]
-    servers = [(o.gpu.name, o.llm.name, o.layout.weights_precision) for o in observations]
-    count = Counter(server for server, is_loose in zip(servers, loose, strict=True) if is_loose)
+    known = {o.llm.name for o in (*observations, *kernels) if o.is_complete or o.is_kernels}
+    kept = [o for o in observations if o.llm.name in known]
+    servers = [(o.gpu.name, o.llm.name, o.layout.weights_precision) for o in kept]
+    count = Counter(s for s, o in zip(servers, kept, strict=True) if not o.is_complete)
     return [
-        replace(o, sigma=o.sigma * max(1.0, count[server] / POINTS_OF_A_SERVER) ** 0.5)
-        if is_loose
-        else o
-        for o, server, is_loose in zip(observations, servers, loose, strict=True)
+        o
+        if o.is_complete
+        else replace(o, sigma=o.sigma * max(1.0, count[server] / POINTS_OF_A_SERVER) ** 0.5)
+        for o, server in zip(kept, servers, strict=True)
     ]
 
 
