@@ -42,7 +42,10 @@ def calibrate(
         typer.Option("--silicon", help="Hold the fit to measured kernel times too [silicon]."),
     ] = False,
 ) -> None:
-    """Fit the step time to measurements; writes YAML with its error and where it was measured."""
+    """Fit the step time to measurements; writes YAML with its error and where it was measured.
+
+    Use the file with `servecast run SCENARIO --set step_time.calibration=PATH.yaml`.
+    """
     from experiments.calibration_command import calibrate_command
     from experiments.overrides import read_overrides
 

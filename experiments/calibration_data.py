@@ -11,6 +11,8 @@ import pandas as pd
 
 from experiments.calibration_files import read_listed
 from experiments.calibration_names import find_gpu, find_model, find_precision
+from experiments.calibration_rows import LINE, Row, check_rows
+from experiments.calibration_rows import number as _number
 from hardware_profiles.errors import InputError
 from hardware_profiles.gpu import GPU
 from workloads.llm import LLM
@@ -30,7 +32,8 @@ LLAMA_2_TOKENIZER = 1.05
 LLAMA_2_VOCABULARIES = (32000, 32768)
 DEFAULT_DISTINCT_PROMPTS, DEFAULT_PREFIX_GROUPS = 100, 10
 V0_ENGINE = re.compile(r"(^|[^\d.])0\.[0-7]\.")
-Row = Mapping[str, Any]
+MOST_REQUESTS, MOST_TOKENS = 300_000, 2e8
+"""An experiment of more requests, or of more tokens of output, is not replayed."""
 
 
 @dataclass(frozen=True)
@@ -98,14 +101,19 @@ def read_measured(path: Path) -> tuple[list[Experiment], dict[str, str]]:
     """
     rows = _read_rows(path)
     experiments, left_out = list[Experiment](), dict[str, str]()
-    for name, group in rows.groupby("experiment_id", sort=False):
+    nameless = rows["experiment_id"].isna()
+    for line in rows.loc[nameless, LINE]:
+        left_out[f"line {line}"] = f"{path}:{line}: experiment_id: it is empty"
+    for name, group in rows[~nameless].groupby("experiment_id", sort=False):
         records = [
             {str(key): value for key, value in row.items()} for row in group.to_dict("records")
         ]
         try:
+            check_rows(records, path, METRICS)
             experiments.append(_experiment(str(name), records, path))
         except InputError as error:
-            left_out[str(name)] = str(error)
+            here = f"{path}:{records[0][LINE]}"
+            left_out[str(name)] = str(error) if str(path) in str(error) else f"{here}: {error}"
     if not experiments:
         reasons = "; ".join(f"{name}: {why}" for name, why in left_out.items())
         raise InputError(f"{path}: no experiment can be replayed: {reasons or 'it has no rows'}")
@@ -114,7 +122,7 @@ def read_measured(path: Path) -> tuple[list[Experiment], dict[str, str]]:
 
 def _read_rows(path: Path) -> pd.DataFrame:
     try:
-        rows = pd.read_csv(path, low_memory=False, encoding="utf-8-sig")
+        rows = pd.read_csv(path, dtype=str, encoding="utf-8-sig", skip_blank_lines=False)
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
@@ -124,16 +132,8 @@ def _read_rows(path: Path) -> pd.DataFrame:
         raise InputError(
             f"{path}: the column {missing[0]!r} is needed; there are: {', '.join(rows.columns)}"
         )
-    for column in (*METRICS, "stage_index", "output_len", "request_rate_rps", "duration_s"):
-        if column in rows and not pd.api.types.is_numeric_dtype(rows[column]):
-            numbers = pd.to_numeric(rows[column], errors="coerce")
-            bad = rows.index[numbers.isna() & rows[column].notna()]
-            if len(bad):
-                found = rows[column][bad[0]]
-                raise InputError(
-                    f"{path}:{bad[0] + 2}: {column}: expected a number, found {found!r}"
-                )
-    return rows
+    rows = rows.assign(**{LINE: rows.index + 2})
+    return rows.dropna(how="all", subset=[column for column in rows if column != LINE])
 
 
 def _experiment(name: str, rows: Sequence[Row], path: Path) -> Experiment:
@@ -146,14 +146,14 @@ def _experiment(name: str, rows: Sequence[Row], path: Path) -> Experiment:
     nominal = re.search(r"range ratio (0?\.\d+|1)", notes)
     shortest = float(nominal[1]) if nominal else 1.0
     mean = (1 + shortest) / 2
-    return Experiment(
+    experiment = Experiment(
         name=name,
         model=model,
         gpu=gpu,
         engine=_engine(first, model),
         stages=_stages(rows, replayed=listed is not None or concurrency is not None),
         prompt_tokens=mean * (prompt_tokens or _prompt_tokens(first, model)),
-        output_tokens=round(mean * float(first["output_len"])),
+        output_tokens=max(1, round(mean * float(first["output_len"]))),
         shared_prefix=int(_number(first, "shared_prefix_len") or 0),
         prefix_groups=_leading_int(first, "num_prefix_groups") or DEFAULT_PREFIX_GROUPS,
         distinct_prompts=0
@@ -169,6 +169,28 @@ def _experiment(name: str, rows: Sequence[Row], path: Path) -> Experiment:
         replicas=int(_number(first, "dp") or 1),
         caveats=_caveats(first, version),
     )
+    _check_size(experiment)
+    return experiment
+
+
+def _check_size(experiment: Experiment) -> None:
+    """Refuse what would take hours or all of the memory to replay."""
+    if experiment.concurrency is not None or experiment.listed is not None:
+        count = float(len(experiment.listed) if experiment.listed is not None else 0)
+    else:
+        count = sum(stage.rate_rps * stage.duration_s for stage in experiment.stages)
+        if round(count) < 1:
+            raise InputError("request_rate_rps: not one request in duration_s")
+    if count > MOST_REQUESTS:
+        raise InputError(
+            f"request_rate_rps x duration_s: {count:.3g} requests; at most {MOST_REQUESTS} are "
+            "replayed of an experiment"
+        )
+    clients = 10 * (experiment.concurrency or 0)
+    if (tokens := max(count, clients) * experiment.output_tokens) > MOST_TOKENS:
+        raise InputError(
+            f"output_len: {tokens:.3g} tokens in all; at most {MOST_TOKENS:.3g} are replayed"
+        )
 
 
 def _caveats(row: Row, version: str) -> tuple[str, ...]:
@@ -199,7 +221,7 @@ def _prompt_tokens(row: Row, model: LLM) -> float:
 
 def _stages(rows: Sequence[Row], replayed: bool) -> tuple[Stage, ...]:
     """Stages from 0 on; the whole run as one where there are none."""
-    parts = sorted((row for row in rows if row["stage_index"] >= 0), key=_stage_index)
+    parts = sorted((row for row in rows if _stage_index(row) >= 0), key=_stage_index)
     stages = []
     for row in parts or rows[:1]:
         rate, duration = _number(row, "request_rate_rps"), _number(row, "duration_s")
@@ -218,7 +240,7 @@ def _stages(rows: Sequence[Row], replayed: bool) -> tuple[Stage, ...]:
 
 
 def _stage_index(row: Row) -> int:
-    return int(row["stage_index"])
+    return int(float(row["stage_index"]))
 
 
 def _engine(row: Row, model: LLM) -> dict[str, Any]:
@@ -254,15 +276,6 @@ def _kv_cache_dtype(row: Row) -> str:
     if stated is None or stated == "auto":
         return "fp8" if model.startswith("nvidia/") and "fp" in model else "auto"
     return "fp8" if "fp8" in stated.lower() else "auto"
-
-
-def _number(row: Row, column: str) -> float | None:
-    """Number in a column, None where there is none ("default", "auto")."""
-    try:
-        value = float(row.get(column, "nan"))
-    except (TypeError, ValueError):
-        return None
-    return None if value != value else value
 
 
 def _text(row: Row, column: str) -> str | None:

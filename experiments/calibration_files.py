@@ -8,12 +8,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from experiments.calibration_rows import Rule, check_number
 from hardware_profiles.errors import InputError
 
-__all__ = ["measured_metrics", "read_listed"]
+__all__ = ["bench_model", "measured_metrics", "read_listed"]
 
 NEEDED = ("arrival_s", "input_tokens", "output_tokens")
 TIMES = ("ttft_s", "e2e_s")
+TOKENS = Rule(1, 1e7, is_whole=True)
+RULES = {
+    "arrival_s": Rule(-1e12, 1e12),
+    "input_tokens": TOKENS, "output_tokens": TOKENS,
+    "ttft_s": Rule(0, 1e7), "e2e_s": Rule(0, 1e7),
+}  # fmt: skip
+MOST_REQUESTS = 1_000_000
 BENCH = ("start_times", "input_lens", "output_lens", "ttfts", "itls")
 
 
@@ -40,10 +48,22 @@ def read_listed(path: Path) -> pd.DataFrame:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
     except UnicodeDecodeError:
         raise InputError(f"{path}: expected a text file in UTF-8") from None
-    rows = _bench(text, path) if text.lstrip().startswith("{") else _csv(path)
-    _check(rows, path)
+    is_bench = text.lstrip().startswith("{")
+    rows = _bench(text, path) if is_bench else _csv(path)
+    _check(rows, path, is_bench)
+    rows = rows.assign(**{str(column): pd.to_numeric(rows[column]) for column in rows})
     rows = rows.sort_values("arrival_s", kind="stable", ignore_index=True)
     return rows.assign(arrival_s=rows["arrival_s"] - rows["arrival_s"].iloc[0])
+
+
+def bench_model(path: Path) -> str | None:
+    """Model that a result of vLLM's benchmark names, None if the file is none or names none."""
+    try:
+        run = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError):
+        return None
+    name = run.get("model_id") if isinstance(run, dict) else None
+    return name if isinstance(name, str) and name.strip() else None
 
 
 def measured_metrics(listed: pd.DataFrame) -> Mapping[str, float]:
@@ -63,6 +83,8 @@ def measured_metrics(listed: pd.DataFrame) -> Mapping[str, float]:
     }
     found = {}
     for name, seconds in series.items():
+        if not len(seconds):
+            continue
         found[f"{name}_ms_mean"] = 1e3 * float(seconds.mean())
         for share in (50, 90, 95, 99):
             found[f"{name}_ms_p{share}"] = 1e3 * float(np.percentile(seconds, share))
@@ -96,7 +118,11 @@ def _bench(text: str, path: Path) -> pd.DataFrame:
     sizes = {len(run[name]) for name in BENCH}
     if len(sizes) > 1:
         raise InputError(f"{path}: its arrays are of different lengths: {sorted(sizes)}")
-    failed = [bool(error) for error in run.get("errors") or [""] * sizes.pop()]
+    count = sizes.pop()
+    errors = run.get("errors") or [""] * count
+    if not isinstance(errors, list) or len(errors) != count:
+        raise InputError(f"{path}: errors: expected an array of {count}, as the others are")
+    failed = [bool(error) for error in errors]
     try:
         rows = pd.DataFrame(
             {
@@ -114,17 +140,25 @@ def _bench(text: str, path: Path) -> pd.DataFrame:
     return rows[~np.asarray(failed, dtype=bool)]
 
 
-def _check(rows: pd.DataFrame, path: Path) -> None:
+def _check(rows: pd.DataFrame, path: Path, is_bench: bool) -> None:
     """Refuse what no run can have measured."""
     if not len(rows):
         raise InputError(f"{path}: it has no requests")
-    for column in rows:
-        values = pd.to_numeric(rows[column], errors="coerce")
-        least = 1 if column in ("input_tokens", "output_tokens") else -np.inf
-        bad = rows.index[~np.isfinite(values) | (values < least)]
-        if len(bad):
-            found, line = rows[column][bad[0]], bad[0] + 2
-            raise InputError(f"{path}:{line}: {column}: expected a number, found {found!r}")
-    if "e2e_s" in rows and (rows["e2e_s"] < rows["ttft_s"]).any():
-        line = int(np.argmax(rows["e2e_s"] < rows["ttft_s"])) + 2
-        raise InputError(f"{path}:{line}: e2e_s is less than ttft_s")
+    if len(rows) > MOST_REQUESTS:
+        raise InputError(f"{path}: {len(rows)} requests; at most {MOST_REQUESTS} are replayed")
+
+    def where(index: int) -> str:
+        return f"{path}: request {index}" if is_bench else f"{path}:{index + 2}"
+
+    for column in map(str, rows):
+        rule, values = RULES[column], pd.to_numeric(rows[column], errors="coerce")
+        fine = (values >= rule.least) & (values <= rule.most)
+        if rule.is_whole:
+            fine &= values % 1 == 0
+        if not fine.all():
+            index = int(rows.index[~fine][0])
+            check_number(rows[column][index], rule, f"{where(index)}: {column}")
+    if "e2e_s" in rows:
+        ttft_s, e2e_s = pd.to_numeric(rows["ttft_s"]), pd.to_numeric(rows["e2e_s"])
+        if (early := e2e_s < ttft_s).any():
+            raise InputError(f"{where(int(rows.index[early][0]))}: e2e_s is less than ttft_s")

@@ -15,12 +15,20 @@ from hardware_profiles.calibration import Calibration, CalibrationError
 
 __all__ = ["calibrations_of", "replay_table", "write_calibration"]
 
+ENGINE = "vllm"
+OWN_NOTE = " Spreads are no less than those of the shelf's calibration it was fitted near."
+OWN_RUNS = {"A": 6, "B": 3}
+"""Replayed runs of a user's own that a confidence needs; fewer are C."""
 DIGITS = 4
 """Significant digits of a coefficient."""
 
 
 def calibrations_of(
-    found: Calibrated, experiments: Sequence[Experiment], files: Sequence[Path], engine: str
+    found: Calibrated,
+    experiments: Sequence[Experiment],
+    files: Sequence[Path],
+    prefix: str = ENGINE,
+    is_own: bool = False,
 ) -> list[Calibration]:
     """One calibration for every GPU in the fit, for each of their families, and a generic one.
 
@@ -30,35 +38,57 @@ def calibrations_of(
     Parameters
     ----------
     files : the measurements, named in the source.
-    engine : such as ``vllm``; part of the name.
+    prefix : of the names.
+    is_own : a user's own few runs, fitted near what the shelf says: what is left of their error in
+        the fit is no measure of the next run's, so no spread is less than the shelf's.
     """
     made, source = list[Calibration](), f"servecast calibrate {' '.join(f.name for f in files)}"
-    about = {"source": source, "checked": date.today(), "engine": engine}
+    about = {"source": source, "checked": date.today(), "engine": ENGINE}
     for gpu, family in sorted(found.fit.families.items()):
         mine = [e for e in experiments if e.gpu.name == gpu]
         replayed = [e for e in mine if e.is_complete and e.concurrency is None]
+        errors = _own_errors(found, gpu) if replayed else _point_errors(found, gpu)
         made.append(
             Calibration.parse(
                 about
                 | {
-                    "name": f"{engine}-{gpu}",
+                    "name": f"{prefix}-{gpu}",
                     "gpu": gpu,
                     "gpu_family": family,
-                    "confidence": "A" if replayed else "B",
+                    "confidence": _confidence(len(replayed), is_own),
                     "engine_version": _versions(replayed or mine),
-                    "notes": _notes(replayed, mine),
+                    "notes": _notes(replayed, mine) + (OWN_NOTE if is_own else ""),
                     "num_experiments": len(replayed),
-                    "errors": _own_errors(found, gpu) if replayed else _point_errors(found, gpu),
+                    "errors": _no_less_spread(errors, gpu, family) if is_own else errors,
                 }
                 | _rounded(found.coefficients(gpu, family))
             )
         )
     for family in sorted(set(found.fit.families.values())):
         kin = sorted(gpu for gpu, of in found.fit.families.items() if of == family)
-        made.append(_broader(found, about, f"{engine}-{family}", family, kin))
+        made.append(_broader(found, about, f"{prefix}-{family}", family, kin))
     everything = sorted(found.fit.families)
-    made.append(_broader(found, about, f"{engine}-generic", None, everything))
+    made.append(_broader(found, about, f"{prefix}-generic", None, everything))
     return made
+
+
+def _confidence(runs: int, is_own: bool) -> str:
+    if not is_own:
+        return "A" if runs else "B"
+    return next((letter for letter, least in OWN_RUNS.items() if runs >= least), "C")
+
+
+def _no_less_spread(
+    errors: Mapping[str, CalibrationError], gpu: str, family: str
+) -> dict[str, CalibrationError]:
+    """Errors with the spread of the shelf's nearest calibration where that is the larger."""
+    shelf = Calibration.choose(gpu, family).calibration.errors
+    return {
+        metric: error.model_copy(update={"spread_pct": shelf[metric].spread_pct})
+        if metric in shelf and shelf[metric].spread_pct > error.spread_pct
+        else error
+        for metric, error in {**shelf, **errors}.items()
+    }
 
 
 def replay_table(found: Calibrated) -> pd.DataFrame:

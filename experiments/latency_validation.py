@@ -209,5 +209,7 @@ def validate(
         if progress is not None:
             progress((done + 1) / len(all_of_them))
     if not rows:
-        raise InputError("no experiment could be replayed")
+        reasons = "; ".join(f"{name}: {why}" for name, why in (left_out or {}).items())
+        why = reasons or "none is complete, or none was measured"
+        raise InputError(f"no experiment could be replayed: {why}")
     return pd.DataFrame(rows)

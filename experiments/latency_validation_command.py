@@ -53,24 +53,24 @@ def validate_latency_command(
     with watched("replaying") as progress:
         rows = validate(experiments, seeds, chosen, progress, left_out)
     for name, why in left_out.items():
-        console.print(f"left out: {name}: {why}", style="yellow", highlight=False)
+        console.print(f"left out: {name}: {why}", style="yellow", highlight=False, markup=False)
     for experiment in experiments:
         if experiment.caveats and experiment.name not in left_out:
             told = f"{experiment.name}: {'; '.join(experiment.caveats)}"
-            console.print(told, style="yellow", highlight=False)
+            console.print(told, style="yellow", highlight=False, markup=False)
     _print_stages(rows, console)
     console.print(error_table(rows, "gpu"))
     console.print(error_table(rows, "model"))
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)
         rows[OUT_COLUMNS].to_csv(out, index=False)
-        console.print(str(out), highlight=False)
+        console.print(str(out), highlight=False, markup=False, soft_wrap=True)
     return rows
 
 
 def _print_stages(rows: pd.DataFrame, console: Console) -> None:
     """One line a stage: predicted, measured and the signed error of each metric."""
-    table = Table(title="Predicted / measured [ms], and the error [%]")
+    table = Table(title=r"Predicted / measured \[ms], and the error \[%]")
     table.add_column("experiment")
     table.add_column("stage", justify="right")
     shown = [metric for metric in SHOWN if metric in set(rows["metric"])]

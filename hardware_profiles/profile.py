@@ -20,8 +20,9 @@ Confidence = Literal["A", "B", "C"]
 class Profile(Value):
     """A named entry of a shelf of YAML files, or one written out in place.
 
-    A field of this type accepts three things: the name (or an alias) of a shelf entry; a whole
-    entry; or ``{like: NAME, key: value}``, a shelf entry with some of its keys changed.
+    A field of this type accepts three things: the name (or an alias) of a shelf entry, or the path
+    of a YAML file that ends in ``.yaml``; a whole entry; or
+    ``{like: NAME, key: value}``, a shelf entry with some of its keys changed.
     """
 
     shelf: ClassVar[Path]
@@ -58,7 +59,9 @@ class Profile(Value):
 
     @classmethod
     def _raw(cls, name: str) -> YamlMapping:
-        """Keys of the shelf entry `name` as the file has them."""
+        """Keys of the shelf entry `name`, or of a YAML file of one's own, as the file has them."""
+        if name.strip().endswith((".yaml", ".yml")) and Path(name.strip()).is_file():
+            return load_yaml(Path(name.strip()))
         folded = name.strip().casefold()
         stems = {stem.casefold(): stem for stem in cls.names()}
         if folded in stems:
