@@ -44,7 +44,8 @@ def calibrate(
 ) -> None:
     """Fit the step time to measurements; writes YAML with its error and where it was measured.
 
-    Use the file with `servecast run SCENARIO --set step_time.calibration=PATH.yaml`.
+    Use the file with `servecast run SCENARIO --set step_time.kind=roofline
+    --set step_time.calibration=PATH.yaml`.
     """
     from experiments.calibration_command import calibrate_command
     from experiments.overrides import read_overrides

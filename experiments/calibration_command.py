@@ -93,7 +93,10 @@ def calibrate_command(
     _print(result, left_out, paths, console)
     if is_own:
         for path in paths[:-1]:
-            told = f"use it: servecast run SCENARIO --set step_time.calibration={path}"
+            told = (
+                "use it: servecast run SCENARIO --set step_time.kind=roofline "
+                f"--set step_time.calibration={path}"
+            )
             console.print(told, highlight=False, markup=False, soft_wrap=True)
     return paths
 

@@ -186,7 +186,9 @@ def test_a_users_own_runs_are_written_as_a_calibration_that_can_be_used(
     assert (made.gpu, made.num_experiments) == ("h100-sxm", 2)
     assert made.errors["tpot_ms_mean"].mean_ape_pct < 3
     assert set(pd.read_csv(replays)["fit"]) == {"all"}
-    assert "tpot_ms_mean" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "tpot mean" in told
+    assert f"step_time.calibration={path}" in told
 
 
 def test_validation_writes_one_row_a_figure(
