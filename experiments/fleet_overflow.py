@@ -4,11 +4,12 @@ Question. How many GPUs should one own when a paid API takes what is too much?
 What is varied. The number of replicas, with and without the way out.
 What is held. Llama-3.1-8B on H100s, half an hour of traffic with bursts to three times the mean, an
 endpoint at its list price with no limits, the SLO, and the seeds.
-What was found (2026-11-22, 3 seeds). Without a way out four replicas keep the SLO for all, at 0.103
-USD per thousand good requests; three keep it for 86 %, two for 29 %. With it one replica is the
-cheapest way: it sends half of its requests out and costs 0.059, 43 % less than owning the peak; two
-cost 0.067 and send 23 % out, three 0.082 and 7 %. Buying all costs 0.068 and keeps it for 96 %.
-The endpoint's speed is an assumption, and its price is what makes the difference: see its entry.
+What was found (2026-11-28, 3 seeds). Without a way out three replicas keep the SLO for all, at
+0.077 USD per thousand good requests; two keep it for 39 %, one for 7 %. With it one replica is
+the cheapest way: it sends 46 % of its requests out, keeps the SLO for 98 % and costs 0.057, a
+quarter less than owning the peak; two cost 0.065 and send 19 % out for 99.2 %, three 0.080 and 4
+%. Buying all costs 0.068 and keeps it for 96 %. The endpoint's speed is an assumption, and its
+price is what makes the difference: see its entry.
 """
 
 from __future__ import annotations

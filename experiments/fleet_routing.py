@@ -4,11 +4,12 @@ Question. What do routers that know loads, sessions or prefixes gain over taking
 What is varied. The router; and how old its knowledge of the replicas is.
 What is held. 8 H100 with Llama-3.1-8B, conversations of 6 turns behind 8 system prompts at some
 40 requests a second, KV memory for about half of them, and the seeds.
-What was found (2026-11-22, 5 seeds). Whatever keeps a conversation where it was raises the hit rate
-from 0.49 to 0.71-0.73 and takes a third off the median TTFT (49 to 33 ms). At p99 affinity and the
-weighted score gain 4-8 % more; exact prefix routing does not, for it crowds what it has warmed, and
-its TPOT p99 is a fifth longer. Loads that are 5 s old are a disaster: p99 11 s against 0.13 s.
-Without prefixes, taking turns is the best there is at this load: random is 27 % worse at p99.
+What was found (2026-11-28, 5 seeds). Whatever keeps a conversation where it was raises the hit
+rate from 0.49 to 0.71-0.73 and takes a quarter off the median TTFT (43 to 31-32 ms). At p99 the
+weighted score gains 10 %, affinity 3 %; exact prefix routing gains nothing, for it crowds what it
+has warmed, and its TPOT p99 is a quarter longer. Loads that are 5 s old are a disaster: p99 10 s
+against 0.11 s. Without prefixes, taking turns is the best there is at this load: random is 21 %
+worse at p99.
 """
 
 from __future__ import annotations

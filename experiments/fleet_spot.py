@@ -5,11 +5,11 @@ cost?
 What is varied. The offer, how often machines are taken back, and whether there is a way out.
 What is held. Llama-3.1-8B on 4 H100s, half an hour of steady traffic, cold starts of two minutes,
 30 s of notice, five minutes on average until another machine can be had, the SLO, and the seeds.
-What was found (2026-11-22, 3 seeds). Taken back once an hour, four spot machines serve a good
-request at 42 % of the price on demand, with 97.8 % within the SLO; the interval is wide, for a
-single reclaim decides. Taken back every 20 minutes they keep it for two thirds only. Then the way
-out brings 99.7 % with 9 % of the requests bought, still at 43 % of the price on demand; two
-machines more bring all of it at 52 %.
+What was found (2026-11-28, 3 seeds). Taken back once an hour, four spot machines serve a good
+request at 42 % of the price on demand, with 97.5 % within the SLO; the interval is wide, for a
+single reclaim decides. Taken back every 20 minutes they keep it for 71 % only. Then the way out
+brings 99.6 % with 9 % of the requests bought, at 41 % of the price on demand; two machines more
+bring all of it at 53 %.
 """
 
 from __future__ import annotations
