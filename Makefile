@@ -33,6 +33,7 @@ types: $(VENV)/.dev
 
 bench: $(VENV)/.run
 	$(BIN)/python -m experiments.bench
+	$(BIN)/python -m experiments.bench_fleet
 
 clean:
 	rm -rf $(VENV) build dist runs .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -46,6 +46,8 @@ class Shelf(NamedTuple):
     profile: type[Profile]
     columns: dict[str, Callable[[Any], object]]
     legend: str = ""
+    only_wide: tuple[str, ...] = ()
+    """Columns for which a narrow terminal has no room."""
 
 
 def _peak(precision: str) -> Callable[[GPU], str]:
@@ -98,9 +100,10 @@ SHELVES: dict[str, Shelf] = {
             "mode": lambda offer: offer.mode.replace("_", " "),
             "USD/h": lambda offer: f"{offer.usd_per_gpu_hour:.3f}",
             "billed by": lambda offer: f"{offer.billing_quantum_s:g} s",
-            "2nd, ≠ apart": lambda offer: _second(offer, offer.second),
+            "2nd": lambda offer: _second(offer, offer.second),
         },
         "USD/h: for one GPU. 2nd: what another source says, ≠ where it disagrees.",
+        only_wide=("GPU", "billed by"),
     ),
     "token-prices": Shelf(
         TokenPrice,
@@ -188,14 +191,19 @@ def print_shelf(kind: str, console: Console) -> None:
     dated = console.width >= DATED
     table = _shelf_table(f"{kind}: {len(shelf.profile.names())}")
     table.add_column("name", no_wrap=True)
-    for title in shelf.columns:
+    columns = {
+        title: cell
+        for title, cell in shelf.columns.items()
+        if dated or title not in shelf.only_wide
+    }
+    for title in columns:
         table.add_column(title, justify="right", no_wrap=True)
     if dated:
         table.add_column("checked", no_wrap=True)
     table.add_column("conf", no_wrap=True)
     for name in shelf.profile.names():
         entry = shelf.profile.named(name)
-        cells = [str(cell(entry)) for cell in shelf.columns.values()]
+        cells = [str(cell(entry)) for cell in columns.values()]
         table.add_row(name, *cells, *([str(entry.checked)] if dated else []), entry.confidence)
     console.print(table)
     confidence = "conf A: primary or cross-checked, B: secondary, C: verify first."
