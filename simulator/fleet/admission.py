@@ -97,14 +97,19 @@ class TokenBucket(_Policy):
 
     def start(self) -> Gate:
         """What runs: the level of the bucket."""
-        level, since = self.burst, 0.0
+        rate, burst, by_tokens = self.rate_per_s, self.burst, self.unit == "prompt_tokens"
+        level, since = burst, 0.0
 
         def admit(call: Call, view: FleetView) -> Verdict:
             nonlocal level, since
             now = view.now_s()
-            level, since = min(self.burst, level + (now - since) * self.rate_per_s), now
-            # A request larger than the whole bucket passes when the bucket is full.
-            price = min(1.0 if self.unit == "requests" else call.prompt_tokens, self.burst)
+            level += (now - since) * rate
+            if level > burst:
+                level = burst
+            since = now
+            price = call.prompt_tokens if by_tokens else 1.0
+            if price > burst:  # larger than the whole bucket: it passes when the bucket is full
+                price = burst
             if level < price:
                 return NO
             level -= price

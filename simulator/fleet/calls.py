@@ -13,26 +13,37 @@ if TYPE_CHECKING:
 
 
 class Call:
-    """What a policy may look at; how long the answer will be is not here."""
+    """What a policy may look at; how long the answer will be is not here.
+
+    There are many, and of most of them little is ever said: what is rarely anything but its default
+    stands in the class, and in the object only once it has changed.
+    """
 
     __slots__ = (
+        "__dict__",
         "arrival_s",
         "attempts",
-        "away",
-        "client",
         "ended",
         "held_in",
         "inside",
-        "losses",
-        "path",
         "priority",
         "prompt_tokens",
-        "refused_s",
         "row",
-        "session",
-        "tenant",
-        "tries",
     )
+
+    tenant = ""
+    session = -1
+    """Conversation it is a turn of, -1 for none."""
+    path: Path = ()
+    """Named prefix of the prompt, in blocks that other prompts share."""
+    client = -1
+    """Which kind of client sends it, -1 for one that waits for ever."""
+    away = 0
+    """1 while an endpoint is at it, -1 once that has given the first token, else 0."""
+    refused_s = nan
+    """When all endpoints refused it last. [s]"""
+    tries = 0
+    losses = 0
 
     def __init__(self, row: int, arrival_s: float, prompt_tokens: int, priority: int = 0) -> None:
         self.row = row
@@ -40,25 +51,12 @@ class Call:
         self.prompt_tokens = prompt_tokens
         self.priority = priority
         """Smaller is served first, as in vLLM."""
-        self.tenant = ""
-        self.session = -1
-        """Conversation it is a turn of, -1 for none."""
-        self.path: Path = ()
-        """Named prefix of the prompt, in blocks that other prompts share."""
-        self.client = -1
-        """Which kind of client sends it, -1 for one that waits for ever."""
-        self.attempts: list[Attempt] = []
+        self.attempts: tuple[Attempt, ...] = ()
         """Those under way on replicas."""
         self.held_in: Hold | None = None
         """Queue in which it waits at the gateway."""
-        self.away = 0
-        """1 while an endpoint is at it, -1 once that has given the first token, else 0."""
-        self.refused_s = nan
-        """When all endpoints refused it last. [s]"""
         self.inside = False
         """Whether it counts as one of its tenant's in the fleet."""
-        self.tries = 0
-        self.losses = 0
         self.ended = False
 
     def __repr__(self) -> str:
@@ -66,9 +64,16 @@ class Call:
 
 
 class Attempt(Request):
-    """A request at one replica."""
+    """A request at one replica. As with a `Call`, what is rare stands in the class."""
 
-    __slots__ = ("adapter", "call", "first_s", "handed", "leg", "over", "unit")
+    __slots__ = ("__dict__", "call", "first_s", "over", "unit")
+
+    leg = "whole"
+    """``prefill``, ``travel`` (of its KV) and ``decode`` where two replicas share the work."""
+    handed = True
+    """Whether the engine has it, or has had it."""
+    adapter = ""
+    """Adapter that it uses, where tenants have adapters."""
 
     def __init__(
         self, call: Call, unit: Unit, now_s: float, output_tokens: int, path: Path
@@ -80,12 +85,7 @@ class Attempt(Request):
         self.over = False
         """Nobody waits for it any more: it has finished, been given up, or been lost."""
         self.first_s = nan
-        self.leg = "whole"
-        """``prefill``, ``travel`` (of its KV) and ``decode`` where two replicas share the work."""
-        self.handed = True
-        """Whether the engine has it, or has had it."""
-        self.adapter = ""
-        """Adapter that it uses, where tenants have adapters."""
+        """When its first token came back. [s]"""
 
 
 def of_prompt(path: Path, blocks: int) -> Path:

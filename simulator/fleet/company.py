@@ -11,10 +11,11 @@ from simpy import Event
 from hardware_profiles.errors import InputError
 from simulator.clock import ARRIVAL, Clock
 from simulator.engine.replica import Replica
-from simulator.engine.request import Path, Request
+from simulator.engine.request import Request
 from simulator.fleet.ahead import Ahead, Block, Room, rows_of
 from simulator.fleet.gateway import Gateway
 from simulator.fleet.plain import Plain
+from simulator.fleet.rows import Rows
 from simulator.fleet.run import begin, close, gateway_of, replica_columns
 from simulator.fleet.unit import STOPPED
 from simulator.record.chapter import Fleet, Teller
@@ -152,18 +153,6 @@ class _Plain:
 class _WithPolicies:
     """Pools, policies and faults behind a gateway."""
 
-    BY_ROW = (
-        "outputs",
-        "admitted",
-        "lengths",
-        "_prompts",
-        "_priorities",
-        "_tenants",
-        "_sessions",
-        "_paths",
-    )
-    """What a gateway has in lists, by row; here it has them in dicts, of the present rows only."""
-
     def __init__(
         self,
         scenario: Scenario,
@@ -176,10 +165,8 @@ class _WithPolicies:
         self.due = False
         self._scenario = scenario
         log = WindowLog()
-        self._gateway = gateway = gateway_of(scenario, first.take([]), self.clock, log, [], None)
-        for name in self.BY_ROW:
-            setattr(gateway, name, {})
-        gateway.told = True  # what there is to tell of a call comes with its block
+        nobody = first.take([])  # rows come with their blocks
+        self._gateway = gateway = gateway_of(scenario, nobody, self.clock, log, Rows(), None)
         gateway.left = 1  # the source, until it has run dry
         pools = gateway.pools
         room = Room(
@@ -202,26 +189,14 @@ class _WithPolicies:
     def _expect(self, block: Block) -> None:
         self.teller.expect(block)
         gateway, rows = self._gateway, block.rows
-        columns: dict[str, list[Any]] = {
-            "outputs": block.column("output_tokens"),
-            "admitted": block.admitted,
-            "lengths": block.lengths() if len(gateway.pools) > 1 else [],
-            "_prompts": block.column("prompt_tokens"),
-            "_priorities": block.column("priority"),
-            "_tenants": block.column("tenant"),
-            "_sessions": block.column("session"),
-            "_paths": block.paths,
-        }
-        for name, column in columns.items():
-            if column:
-                getattr(gateway, name).update(zip(rows, column, strict=True))
-        if gateway._clients is not None:
-            gateway._clients.expect(rows, block.column("client"))
+        gateway.rows.come(block, lengths=len(gateway.pools) > 1)
+        if gateway.clients is not None:
+            gateway.clients.expect(rows, block.column("client"))
         gateway.left += len(rows)
 
     def _arrivals(self, every: int) -> Generator[Event, None, None]:
         """Each request at its time comes to the gateway."""
-        at, arrive, told = self.clock.at, self._gateway.arrive, every
+        at, arrive, told = self.clock.at, self._gateway.door(), every
         for block in self.ahead.blocks():
             for row, arrival_s in zip(block.rows, block.column("arrival_s"), strict=True):
                 yield at(arrival_s, ARRIVAL)
@@ -261,15 +236,11 @@ class _WithPolicies:
 
     def forget(self, rows: Iterable[int]) -> None:
         gateway = self._gateway
-        told = list(rows)
-        for name in self.BY_ROW:
-            column = getattr(gateway, name)
-            for row in told:
-                column.pop(row, None)
+        gateway.rows.go(rows)
         needed: set[int] = set()
         if len(self.ahead.names):
-            paths: dict[int, Path] = getattr(gateway, "_paths")  # noqa: B009 - a dict here
-            needed.update(node for path in paths.values() for node, _ in path)
+            paths = gateway.rows.paths.values()
+            needed.update(node for path in paths for node, _ in path)
             for unit in gateway.units:
                 if unit.engine is not None:
                     needed |= _names_at(unit.engine)

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from simpy import Event
 
 from simulator.clock import ARRIVAL, Clock
-from simulator.engine.request import Path
-from simulator.fleet.admission import AcceptAll, Gate, TenantLimit
+from simulator.fleet.admission import YES, AcceptAll, Gate, TenantLimit, Verdict
 from simulator.fleet.calls import Attempt, Call, of_prompt
 from simulator.fleet.patience import Clients
+from simulator.fleet.rows import Rows
 from simulator.fleet.unit import Unit, UnitLog
 from simulator.fleet.view import WINDOW, View
 from simulator.fleet.way_out import WayOut
@@ -40,7 +40,7 @@ class Gateway:
     scenario : the fleet's policies
     trace : requests; their output lengths are known to the engines alone
     log : one row a request
-    paths : named prefixes of prompt and output, () where nothing is shared
+    rows : what is known of each request beforehand
     longest_run : steps that an engine may take in one event; None for as many as it likes
     """
 
@@ -50,7 +50,7 @@ class Gateway:
         scenario: Scenario,
         trace: Trace,
         log: RequestLog,
-        paths: list[Path],
+        rows: Rows,
         longest_run: int | None,
     ) -> None:
         self.clock = clock
@@ -58,7 +58,8 @@ class Gateway:
         self.seed = scenario.seed
         self.log = log
         self.longest_run = longest_run
-        self.outputs: list[int] = trace.output_tokens.tolist()
+        self.rows = rows
+        self.outputs = rows.outputs
         self.units: list[Unit] = []
         self.loads: list[int] = []
         self.tokens: list[int] = []
@@ -74,86 +75,89 @@ class Gateway:
         self.sending: OpenLoop | None = None
         self.striking: list[Striking] = []
         self.scaling: list[Scaling] = []
-        self.admitted: list[bool] = [True] * len(trace)
-        """Rows that the engines' longest context allows."""
-        self.lengths: list[int] = []
-        """Prompt and output of each row, where not every pool can hold every request."""
         self.may_slow = any(fault.kind == "slow_gpu" for fault in scenario.faults)
         self.arrived = 0
         """Requests so far."""
         self._sent_s = np.array(trace.arrival_s) if trace.closed_loop else None
         self._choice = scenario.pool_choice
         self._trace = trace
-        self._prompts: list[int] = trace.prompt_tokens.tolist()
-        self._priorities: list[int] = trace.priority.tolist()
-        self._tenants: list[Any] = [] if trace.tenant is None else trace.tenant.tolist()
-        self._sessions: list[int] = [] if trace.session is None else trace.session.tolist()
-        self._paths = paths
-        self.told = bool(self._tenants or self._sessions or paths)
-        """Whether there is something to be told of a call beside its length and priority."""
+        self._prompts = rows.prompts
+        self._priorities = rows.priorities
+        self._admitted = rows.admitted
+        self._paths = rows.paths
+        self._have_names = rows.have_names()
         self._block_size = scenario.engine.block_size
-        self._ends: deque[float] = deque(maxlen=WINDOW)
+        self.ends: deque[float] = deque(maxlen=WINDOW)
         """When the last requests ended, which tells the pace."""
-        self._view = View(self, self._ends)
+        self.view = View(self, self.ends)
         self._gate: Gate | None = None
         if scenario.admission is not None and not isinstance(scenario.admission, AcceptAll):
             self._gate = scenario.admission.start()
         self._deadline_s = getattr(scenario.admission, "ttft_s", None)
         self.way_out: WayOut | None = None
         if scenario.overflow is not None:
-            self.way_out = WayOut(scenario.overflow, self, self._view, self._block_size)
-        self._clients = Clients(trace, scenario.seed, self) if trace.client is not None else None
+            self.way_out = WayOut(scenario.overflow, self, self.view, self._block_size)
+        self.clients = Clients(trace, scenario.seed, self) if trace.client is not None else None
 
     # -- the ways in -------------------------------------------------------------------------------
+
+    def door(self) -> Callable[[int], None]:
+        """What to call with each row when it arrives; the pools are there."""
+        return self.arrive
 
     def arrive(self, row: int) -> None:
         """A user asks."""
         call = Call(row, self.clock.now, self._prompts[row], self._priorities[row])
-        if self.told:
-            self._tell(call)
+        if self._have_names:
+            self._name(call)
         self.arrived += 1
         if self._sent_s is not None:
             self._sent_s[row] = call.arrival_s
-        if not self.admitted[row]:
+        if not self._admitted[row]:
             self.end(call, REJECTED)
             return
-        if self._clients is not None:
-            self._clients.came(call)
+        if self.clients is not None:
+            self.clients.came(call)
         self.attempt(call)
         if self.scaling:
             self._look()
 
-    def _tell(self, call: Call) -> None:
+    def _name(self, call: Call) -> None:
         """Note whose request it is, and what its prompt has in common with others."""
-        row = call.row
-        if self._tenants and self._tenants[row] is not None:
-            call.tenant = str(self._tenants[row])
-        if self._sessions:
-            call.session = self._sessions[row]
-        if self._paths and self._paths[row]:
-            call.path = of_prompt(self._paths[row], call.prompt_tokens // self._block_size)
+        row, rows = call.row, self.rows
+        if rows.tenants and rows.tenants[row] is not None:
+            call.tenant = str(rows.tenants[row])
+        if rows.sessions:
+            call.session = rows.sessions[row]
+        if rows.paths and rows.paths[row]:
+            call.path = of_prompt(rows.paths[row], call.prompt_tokens // self._block_size)
 
     def attempt(self, call: Call) -> None:
         """The client sends the request: for the first time, or again."""
-        if self._clients is not None:
-            self._clients.tried(call)
+        if self.clients is not None:
+            self.clients.tried(call)
         if self.way_out is not None and self.way_out.leaves(call):
             return
-        if self._gate is not None:
-            admitted, shed = self._gate(call, self._view)
+        if self._gate is None or self.obeys(call, self._gate(call, self.view)):
+            self.place(call)
+
+    def obeys(self, call: Call, verdict: Verdict) -> bool:
+        """Whether the call is let in; who is not, or makes room for it, is turned away."""
+        if verdict is not YES:
+            admitted, shed = verdict
             if shed:
-                least = self._view.least_urgent(call)
+                least = self.view.least_urgent(call)
                 if least is call:
                     admitted = False
                 else:
                     self.reject(least, "shed")
             if not admitted:
                 self.reject(call, "rejected")
-                return
-            if self._deadline_s is not None:
-                this, due_s = call.tries, self.clock.now + self._deadline_s
-                self.at(due_s, lambda: self._drop_late(call, this))
-        self.place(call)
+                return False
+        if self._deadline_s is not None:
+            this, due_s = call.tries, self.clock.now + self._deadline_s
+            self.at(due_s, lambda: self._drop_late(call, this))
+        return True
 
     def place(self, call: Call) -> None:
         """The call is let in: a replica takes it, or it waits for one."""
@@ -165,7 +169,7 @@ class Gateway:
             self.pools[0].take(call)
             return
         pool = self.pools[choice.choose(call, self.pools)]
-        if self.lengths[call.row] > pool.longest:
+        if self.rows.lengths[call.row] > pool.longest:
             self.end(call, REJECTED)
         else:
             pool.take(call)
@@ -189,7 +193,7 @@ class Gateway:
                 self.note("graceful reply", request=call.row)
                 self.end(call, REJECTED)
                 return
-        if self._clients is None or not self._clients.turned_away(call):
+        if self.clients is None or not self.clients.turned_away(call):
             self.end(call, outcome)
 
     def hopeless(self, pool: Pool) -> None:
@@ -205,7 +209,7 @@ class Gateway:
         row, number, engine = call.row, unit.number, unit.engine
         path = self._paths[row] if self._paths else ()
         attempt = Attempt(call, unit, self.clock.now, self.outputs[row], path)
-        call.attempts.append(attempt)  # as in `enrol`, without the way there
+        call.attempts += (attempt,)  # as in `enrol`, without the way there
         unit.attempts[attempt] = None
         self.loads[number] += 1
         self.tokens[number] += call.prompt_tokens
@@ -224,7 +228,7 @@ class Gateway:
         """From now on the attempt is under way."""
         unit = attempt.unit
         number = unit.number
-        attempt.call.attempts.append(attempt)
+        attempt.call.attempts += (attempt,)
         unit.attempts[attempt] = None
         self.loads[number] += 1
         self.tokens[number] += attempt.prompt_tokens
@@ -252,8 +256,9 @@ class Gateway:
         call = attempt.call
         self.log.first_token_s[call.row] = now_s
         if len(call.attempts) > 1:
-            for other in [a for a in call.attempts if a is not attempt]:
-                self._abort(other)
+            for other in call.attempts:
+                if other is not attempt:
+                    self._abort(other)
 
     def finished(self, attempt: Attempt, now_s: float) -> None:
         """The answer is complete."""
@@ -263,13 +268,13 @@ class Gateway:
         if attempt.preemptions:
             log.preemptions[row] += attempt.preemptions
         log.replica[row] = attempt.unit.number
-        self._ends.append(now_s)
+        self.ends.append(now_s)
         self.end(call, COMPLETED)
 
     def _over(self, attempt: Attempt) -> None:
         attempt.over = True
-        unit = attempt.unit
-        attempt.call.attempts.remove(attempt)
+        unit, call = attempt.unit, attempt.call
+        call.attempts = tuple(other for other in call.attempts if other is not attempt)
         unit.attempts.pop(attempt, None)
         self.tokens[unit.number] -= attempt.prompt_tokens
 
@@ -282,7 +287,7 @@ class Gateway:
 
     def give_up(self, call: Call) -> None:
         """Nobody waits for the attempts under way any more."""
-        for attempt in list(call.attempts):
+        for attempt in call.attempts:
             self._abort(attempt)
         if call.held_in is not None:
             call.held_in.discard(call)
@@ -362,10 +367,14 @@ class Gateway:
         number, pool = (-1, "") if unit is None else (unit.number, unit.pool.name)
         self.events.append((self.clock.now, event, number, request, pool, value))
 
+    def log_of(self, number: int) -> UnitLog:
+        """The log of the next replica."""
+        return UnitLog(number, self.log, self)
+
     def new_unit(self, pool: Pool, now_s: float) -> Unit:
         """The next replica, with its number and its log."""
         number = len(self.units)
-        unit = Unit(number, pool, UnitLog(number, self.log, self), now_s)
+        unit = Unit(number, pool, self.log_of(number), now_s)
         self.units.append(unit)
         self.loads.append(0)
         self.tokens.append(0)

@@ -41,7 +41,14 @@ class LeastTokens(_Remembering):
 
     def start(self, rng: np.random.Generator) -> Choose:
         """What runs."""
-        return lambda call, ready, signals: min(ready, key=signals.tokens.__getitem__)
+
+        def choose(call: Call, ready: Sequence[int], signals: Signals) -> int:
+            tokens = signals.tokens
+            if len(ready) == len(tokens):  # all are ready
+                return tokens.index(min(tokens))
+            return min(ready, key=tokens.__getitem__)
+
+        return choose
 
 
 class SessionAffinity(_Remembering):

@@ -7,15 +7,16 @@ from math import nan
 from typing import TYPE_CHECKING, Any
 
 from simulator.clock import Clock
-from simulator.engine.request import Path
 from simulator.fleet import striking
 from simulator.fleet.adapters import WithAdapters
 from simulator.fleet.disaggregate import Disaggregated
 from simulator.fleet.gateway import Gateway
 from simulator.fleet.pool import Pool
+from simulator.fleet.rows import Rows
 from simulator.fleet.scaling import Scaling
 from simulator.fleet.sending import ClosedLoop, OpenLoop
 from simulator.fleet.size import check_size
+from simulator.fleet.straight import Straight
 from simulator.fleet.unit import STOPPED
 from simulator.record.recorder import RequestLog
 from simulator.record.tables import names
@@ -49,7 +50,8 @@ def run_fleet(
     log = RequestLog(len(trace))
     config = scenario.engine
     paths = shared_paths(trace, config.block_size) if config.enable_prefix_caching else []
-    gateway = gateway_of(scenario, trace, clock, log, paths, 1 if step_by_step else None)
+    rows = Rows(trace, paths)
+    gateway = gateway_of(scenario, trace, clock, log, rows, 1 if step_by_step else None)
     _check_lengths(gateway, trace)
     begin(gateway)
     loop = ClosedLoop if trace.closed_loop else OpenLoop
@@ -69,7 +71,7 @@ def gateway_of(
     trace: Trace,
     clock: Clock,
     log: RequestLog,
-    paths: list[Path],
+    rows: Rows,
     longest_run: int | None,
 ) -> Gateway:
     """The gateway that the scenario asks for, with its pools, and no replicas yet."""
@@ -78,7 +80,9 @@ def gateway_of(
         kind = Disaggregated
     elif scenario.lora is not None:
         kind = WithAdapters
-    gateway = kind(clock, scenario, trace, log, paths, longest_run)
+    elif Straight.serves(scenario, trace):
+        kind = Straight
+    gateway = kind(clock, scenario, trace, log, rows, longest_run)
     gateway.pools = [Pool(name, plan, gateway) for name, plan in scenario.plans().items()]
     return gateway
 
@@ -87,12 +91,12 @@ def _check_lengths(gateway: Gateway, trace: Trace) -> None:
     """Which requests are let in at all; where pools differ, each refuses what it cannot hold."""
     pools, lengths = gateway.pools, trace.prompt_tokens + trace.output_tokens
     admitted = lengths <= max(pool.config.max_model_len for pool in pools)
-    gateway.admitted = admitted.tolist()
+    gateway.rows.admitted[:] = admitted.tolist()
     roomiest = max(pools, key=lambda pool: pool.longest)
     if gateway.scenario.disaggregation is not None:  # all pass through each
         roomiest = min(pools, key=lambda pool: pool.longest)
     elif len(pools) > 1:
-        gateway.lengths = lengths.tolist()
+        gateway.rows.lengths[:] = lengths.tolist()
     check_size(trace, admitted, roomiest.blocks - 1, roomiest.config.block_size)
 
 

@@ -29,7 +29,7 @@ class OpenLoop:
 
     def process(self) -> Generator[Event, None, None]:
         """The process of all arrivals."""
-        at, arrive, total = self._gateway.clock.at, self._gateway.arrive, len(self._trace)
+        at, arrive, total = self._gateway.clock.at, self._gateway.door(), len(self._trace)
         for row, arrival_s in enumerate(self._trace.arrival_s.tolist()):
             if self._progress is not None and row % SHOWN_EVERY == 0:
                 self._progress(row / total)

@@ -20,11 +20,12 @@ class View:
 
     def __init__(self, gateway: Gateway, ends: deque[float]) -> None:
         self._gateway = gateway
+        self._clock = gateway.clock
         self._ends = ends
 
     def now_s(self) -> float:
         """The present. [s]"""
-        return self._gateway.clock.now
+        return self._clock.now
 
     def waiting(self) -> int:
         """Requests that wait, at the gateway or in an engine's queue."""
