@@ -37,7 +37,9 @@ class Service(Value):
     by_hour: tuple[Positive, ...] = ()
     requests_per_minute: Positive | None = None
     tokens_per_minute: Positive | None = None
-    """Prompt tokens; more are answered with 429, as more requests are."""
+    """Prompts and answers together; more are answered with 429, as more requests are."""
+    input_tokens_per_minute: Positive | None = None
+    output_tokens_per_minute: Positive | None = None
     mtbf_h: Positive | None = None
     """Mean time between outages [h]."""
     outage_s: Positive = 600.0

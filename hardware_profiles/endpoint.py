@@ -51,9 +51,14 @@ class Endpoint(Profile):
     by_hour: tuple[Positive, ...] = ()
     """Factor on both times for each of the 24 hours of the day; none: always 1."""
     requests_per_minute: Positive | None = None
-    """More are answered with 429; None: no limit."""
+    """More are answered with 429; None: no limit. What is not used comes back evenly, up to a
+    minute's worth (`simulator.fleet.allowance`); so it is with the limits on tokens."""
     tokens_per_minute: Positive | None = None
-    """Prompt tokens; more are answered with 429."""
+    """Prompts and answers together."""
+    input_tokens_per_minute: Positive | None = None
+    """Prompts alone, where a provider limits the two apart."""
+    output_tokens_per_minute: Positive | None = None
+    """Answers alone."""
     mtbf_h: Positive | None = None
     """Mean time between outages, exponential; None: there are none. [h]"""
     outage_s: Positive = 600.0
@@ -79,6 +84,8 @@ class Endpoint(Profile):
         out = output_tokens * self.usd_per_million_output_tokens
         return (fresh + cached_tokens * cached + out) / 1e6
 
-    def hour_factor(self, now_s: float) -> float:
-        """Factor on its times at an instant; the run begins at midnight."""
-        return self.by_hour[int(now_s // 3600) % HOURS] if self.by_hour else 1.0
+    def hour_factor(self, now_s: float, start_h: float = 0.0) -> float:
+        """Factor on its times at an instant of a run that begins at that hour of the day."""
+        if not self.by_hour:
+            return 1.0
+        return self.by_hour[int(now_s / 3600 + start_h) % HOURS]

@@ -55,6 +55,12 @@ class MixClient(Value):
             raise InputError(f"mix: {self.name}: share and count need synthetic traffic")
         return self
 
+    def names(self) -> list[str]:
+        """Tenants that its clients are, the busiest first."""
+        if self.count == 1:
+            return [self.name]
+        return [f"{self.name}-{number}" for number in range(1, self.count + 1)]
+
     def rates(self, total_per_s: float | None, base_dir: Path) -> list[float]:
         """How many times its traffic's rate each of the clients sends."""
         factor = 1.0
@@ -154,7 +160,8 @@ class Mix(Value):
     ) -> Iterator[tuple[Synthetic | Replay | ServeGen, Generator, Callable[[Trace], Trace]]]:
         """Traffic of each client of one kind, its stream, and what makes a trace its own."""
         rates = client.rates(self.rate_per_s, base_dir)
-        for number, (rate, stream) in enumerate(zip(rates, rng.spawn(len(rates)), strict=True), 1):
+        streams = rng.spawn(len(rates))
+        for name, rate, stream in zip(client.names(), rates, streams, strict=True):
             traffic = client.traffic
             if isinstance(traffic, Synthetic):
                 changes: dict[str, object] = {}
@@ -163,7 +170,6 @@ class Mix(Value):
                 if traffic.num_requests is None:
                     changes["num_requests"] = self.num_requests
                 traffic = traffic.model_copy(update=changes)
-            name = client.name if client.count == 1 else f"{client.name}-{number}"
 
             def own(trace: Trace, name: str = name) -> Trace:
                 trace = trace.belonging_to(name, client.priority)

@@ -32,16 +32,22 @@ class ServeGen(Value):
     rate_scale: Positive = 1.0
     """So many times as many requests in every window; each window's burstiness stays."""
 
+    def tenants(self, base_dir: Path = Path()) -> list[str]:
+        """Its clients, by name."""
+        return [file.name.removesuffix("-trace.csv") for file in self._files(base_dir / self.path)]
+
+    def _files(self, path: Path) -> list[Path]:
+        return (_client_files(path) if path.is_dir() else [path])[: self.max_clients]
+
     def sample(self, rng: Generator, horizon_s: float | None, base_dir: Path = Path()) -> Trace:
         """Draw every client's requests; adding a client leaves the others' as they were."""
         path = base_dir / self.path
-        files = _client_files(path) if path.is_dir() else [path]
-        files = files[: self.max_clients]
+        files = self._files(path)
         columns = [
             read_client(Ledger(file)).draw(stream, self.rate_scale)
             for file, stream in zip(files, rng.spawn(len(files)), strict=True)
         ]
-        names = [file.name.removesuffix("-trace.csv") for file in files]
+        names = self.tenants(base_dir)
         counts = [len(column[0]) for column in columns]
         trace = Trace.from_columns(
             np.concatenate([arrivals for arrivals, _, _ in columns]),

@@ -188,6 +188,12 @@ class Trace:
             meta={**self.meta, **meta},
         )
 
+    def tenants(self) -> set[str]:
+        """Names of those whose requests these are; "" for requests of nobody in particular."""
+        if self.tenant is None:
+            return {""}
+        return {"" if name is None else str(name) for name in set(self.tenant.tolist())}
+
     def belonging_to(self, tenant: str, priority: int | None = None) -> "Trace":
         """The same requests as one tenant's, all with this priority if one is given."""
         whose = np.full(len(self), tenant, dtype=object)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import deque
-from math import exp, nan
+from math import exp, inf, nan
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from hardware_profiles.endpoint import Endpoint
+from simulator.fleet.allowance import Allowance
 from simulator.fleet.calls import Call
 from simulator.rng import stream
 
@@ -16,14 +16,13 @@ if TYPE_CHECKING:
     from simulator.fleet.gateway import Gateway
     from simulator.fleet.way_out import WayOut
 
-MINUTE_S = 60.0
-
 
 class EndpointTarget:
     """One endpoint.
 
-    A row of the trace draws the same luck whenever and for whatever reason it is sent, and outages
-    come at the same instants, so that policies can be compared.
+    An outage refuses what is sent from its beginning to its end; answers under way go on. A row of
+    the trace draws the same luck whenever and for whatever reason it is sent, and outages come at
+    the same instants, so that policies can be compared.
     """
 
     def __init__(
@@ -37,8 +36,7 @@ class EndpointTarget:
         rng = stream(seed, f"endpoint {endpoint.name}")
         self._luck = rng.standard_normal((rows, 2)) if rows else np.empty((0, 2))
         self._outages = _Outages(endpoint, stream(seed, f"outages {endpoint.name}"))
-        self._sent: deque[tuple[float, int]] = deque()
-        self._tokens_sent = 0
+        self._allowance = Allowance(endpoint)
         self._seen: dict[int, float] = {}
         self.rows: list[dict[str, Any]] = []
         """Rows of the table `calls`."""
@@ -68,7 +66,7 @@ class EndpointTarget:
         if not self.up(now):
             row["outcome"] = "down"
             return False
-        if self._over_limit(call, now):
+        if not self._allowance.lets(call.prompt_tokens, now):
             row["outcome"] = "limited"
             return False
         first_s, step_s = self._times(call, now)
@@ -104,32 +102,19 @@ class EndpointTarget:
 
     def _charge(self, row: dict[str, Any], output: int) -> None:
         row["output_tokens"] = output
+        self._allowance.answered(output, self._gateway.clock.now)
         row["usd"] = self.endpoint.usd(row["prompt_tokens"], row["cached_tokens"], output)
 
     def _times(self, call: Call, now: float) -> tuple[float, float]:
         """Time to the first token, and per token after it. [s]"""
         endpoint, (z_first, z_speed) = self.endpoint, self._luck[call.row].tolist()
-        slow = endpoint.hour_factor(now)
+        slow = endpoint.hour_factor(now, self._way_out.policy.start_h)
         first = endpoint.ttft_s * exp(endpoint.ttft_sigma * z_first)
         first += endpoint.ttft_s_per_1k_prompt_tokens * call.prompt_tokens / 1000
         if endpoint.tokens_per_s is None:
             return first * slow, 1e-12
         speed = endpoint.tokens_per_s * exp(endpoint.tokens_per_s_sigma * z_speed)
         return first * slow, slow / speed
-
-    def _over_limit(self, call: Call, now: float) -> bool:
-        """Whether a window of the last minute would hold more than is allowed."""
-        endpoint = self.endpoint
-        while self._sent and self._sent[0][0] <= now - MINUTE_S:
-            self._tokens_sent -= self._sent.popleft()[1]
-        requests, tokens = endpoint.requests_per_minute, endpoint.tokens_per_minute
-        if requests is not None and len(self._sent) + 1 > requests:
-            return True
-        if tokens is not None and self._tokens_sent + call.prompt_tokens > tokens:
-            return True
-        self._sent.append((now, call.prompt_tokens))
-        self._tokens_sent += call.prompt_tokens
-        return False
 
     def _cached(self, call: Call, now: float) -> int:
         """Prompt tokens charged as cached: the prefix sent within the time to live."""
@@ -152,16 +137,18 @@ class _Outages:
     def __init__(self, endpoint: Endpoint, rng: np.random.Generator) -> None:
         self._endpoint = endpoint
         self._rng = rng
-        self._spans: list[tuple[float, float]] = []
-        self._known_to = 0.0
+        self._begin, self._end = self._next(0.0)
 
     def at(self, now_s: float) -> bool:
-        mtbf_h = self._endpoint.mtbf_h
-        if mtbf_h is None:
-            return False
-        while self._known_to <= now_s:
-            begin = self._known_to + float(self._rng.exponential(mtbf_h * 3600))
-            end = begin + float(self._rng.exponential(self._endpoint.outage_s))
-            self._spans.append((begin, end))
-            self._known_to = end
-        return any(begin <= now_s < end for begin, end in self._spans[-2:])
+        """Whether it is down; asked in order of time."""
+        while self._end <= now_s:
+            self._begin, self._end = self._next(self._end)
+        return self._begin <= now_s
+
+    def _next(self, up_s: float) -> tuple[float, float]:
+        """Beginning and end of the first outage after an instant at which it is up. [s]"""
+        endpoint = self._endpoint
+        if endpoint.mtbf_h is None:
+            return inf, inf
+        begin = up_s + float(self._rng.exponential(endpoint.mtbf_h * 3600))
+        return begin, begin + float(self._rng.exponential(endpoint.outage_s))

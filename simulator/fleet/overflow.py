@@ -82,9 +82,12 @@ class Overflow(Value):
     tenants: tuple[str, ...] | None = None
     """Only these may leave; None: all but those in ``stay``."""
     stay: tuple[str, ...] = ()
-    """Tenants whose requests may never leave."""
+    """Tenants whose requests may never leave; "" is who asks without a name. A name that the
+    traffic does not know is an error, here and in ``tenants`` (`simulator.fleet.whose`)."""
     priorities: tuple[int, ...] | None = None
     """Only requests of these priorities leave; None: all."""
+    start_h: Annotated[float, Field(ge=0, lt=24)] = 0.0
+    """Hour of the endpoints' day at which the run begins, for their `by_hour`. [h]"""
     graceful_reply: bool = False
     """Who is turned away at home and everywhere else gets a canned answer, and does not try again:
     it counts as rejected, and is told apart in ``events``."""
@@ -94,7 +97,17 @@ class Overflow(Value):
         if not self.endpoints:
             raise InputError("overflow: endpoints: name at least one endpoint")
         if not self.when:
-            raise InputError("overflow: when: name at least one of queue, ttft, outage, rejection")
+            raise InputError(
+                "overflow: when: name at least one of queue, ttft, outage, rejection, always"
+            )
+        names = [endpoint.name for endpoint in self.endpoints]
+        if len(set(names)) < len(names):
+            raise InputError(
+                f"overflow: endpoints: two have one name; there are {', '.join(names)}"
+            )
+        for name in self.tenants or ():
+            if name in self.stay:
+                raise InputError(f"overflow: tenants: {name!r} may leave, and is in stay too")
         return self
 
     def may_leave(self, call: Call) -> bool:

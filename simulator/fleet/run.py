@@ -18,6 +18,7 @@ from simulator.fleet.sending import ClosedLoop, OpenLoop
 from simulator.fleet.size import check_size
 from simulator.fleet.straight import Straight
 from simulator.fleet.unit import STOPPED
+from simulator.fleet.whose import check_who_may_leave
 from simulator.record.recorder import RequestLog
 from simulator.record.tables import names
 from simulator.record.write_up import Lives, write_up
@@ -44,8 +45,10 @@ def run_fleet(
     Raises
     ------
     InputError
-        If a model does not fit its GPU, or a request is larger than every KV cache it could be in.
+        If a model does not fit its GPU, or a request is larger than every KV cache it could be in,
+        or a rule on who may leave names somebody whom the traffic does not know.
     """
+    check_who_may_leave(scenario, trace)
     clock = Clock()
     log = RequestLog(len(trace))
     config = scenario.engine

@@ -251,7 +251,7 @@ def test_limits_and_outages_refuse_requests(comparison: Comparison) -> None:
         return compare(comparison.model_copy(update={"routes": routes}))[0].good_share
 
     assert good() == 1.0
-    assert good(requests_per_minute=60.0) < 0.6
+    assert good(requests_per_minute=40.0) < 0.6
     assert good(tokens_per_minute=30_000.0) < 0.6
     assert good(mtbf_h=0.005, outage_s=60.0) < 1.0
 

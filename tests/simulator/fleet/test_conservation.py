@@ -99,6 +99,8 @@ ENDPOINT = {
     "requests_per_minute": 40, "mtbf_h": 0.0005, "outage_s": 0.3,
 }  # fmt: skip
 
+TWO_TENANTS = {"kind": "mix", "clients": [{"name": n, "traffic": "steady-chat"} for n in "ab"]}
+"""Whose requests there can be, though few rows may have but one of the two."""
 
 POOLS = [{"name": "a"}, {"name": "b", "replicas": 2}]
 SHAPES: list[dict[str, Any]] = [
@@ -175,7 +177,7 @@ def traces(draw: st.DrawFn) -> Trace:
 
 
 def run(fleet: dict[str, Any], trace: Trace, **more: Any) -> Result:
-    base = {"traffic": "steady-chat", "model": "llama-3.1-8b", "gpu": "h100-sxm"}
+    base = {"traffic": TWO_TENANTS, "model": "llama-3.1-8b", "gpu": "h100-sxm"}
     law = {"kind": "linear", "c0": 0.006, "c_tok": 2.1e-5, "c_ctx": 4.3e-8, "c_seq": 7e-6}
     return simulate(Scenario.parse({**base, "step_time": law, **fleet, **more}), trace)
 
