@@ -4,8 +4,10 @@ Question. How much slower is a request that passes a gateway, a policy, a prefix
 What is varied. The policy; the traffic is the same for all that are compared with each other.
 What is held. 16 replicas, model, GPU, law of step times, seed. The least of several runs counts:
 the others had to wait for the machine.
-What we found. `python -m experiments.bench_fleet` says it. State-free policies are to stay within
-1.3 times the plain run, prefix-aware routing within 3 times.
+What we found. Policies that need no more than counts cost 7 to 27 % (random, two choices, least
+loaded, least tokens, accept all, token bucket), for they take the short way through the gateway;
+those that look at every queue or keep tenants apart, and autoscalers, cost 40 %. Prefix-aware
+routing costs 30 to 40 %, the weighted score 75 %.
 """
 
 from __future__ import annotations
@@ -34,6 +36,19 @@ POLICIES: dict[str, tuple[str, dict[str, Any]]] = {
     "token bucket": (
         "strangers",
         {"admission": {"kind": "token_bucket", "rate_per_s": 1e6, "burst": 1e6}},
+    ),
+    "bounded queue": ("strangers", {"admission": {"kind": "bounded_queue", "max_waiting": 99}}),
+    "tenant limit": ("strangers", {"admission": {"kind": "tenant_limit", "max_in_flight": 99_999}}),
+    "autoscaler": (
+        "strangers",
+        {
+            "autoscaler": {
+                "kind": "target_concurrency",
+                "target": 64,
+                "min_replicas": REPLICAS,
+                "max_replicas": REPLICAS,
+            }
+        },
     ),
     "conversations, round robin": ("conversations", {}),
     "prefix, exact": ("conversations", {"router": {"kind": "prefix_aware"}}),

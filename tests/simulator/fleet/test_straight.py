@@ -20,7 +20,7 @@ AT_THE_DOOR: list[dict[str, Any]] = [
     {"admission": {"kind": "accept_all"}},
     {"admission": {"kind": "bounded_queue", "max_waiting": 2}, "queue": {"kind": "fair_share"}},
     {"admission": {"kind": "token_bucket", "rate_per_s": 30, "burst": 5}},
-    {"admission": {"kind": "deadline", "ttft_s": 0.05}},
+    {"admission": {"kind": "deadline", "ttft_s": 0.2}, "engine": {"max_num_seqs": 4}},
     {"admission": {"kind": "priority_shedding", "max_waiting": 1}, "queue": {"kind": "priority"}},
     {"queue": {"kind": "priority", "max_per_replica": 3}, "engine": {"max_model_len": 300}},
 ]
