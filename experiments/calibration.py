@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from experiments.calibration_data import Experiment
 from experiments.calibration_fit import PRIORS, Coefficients, Fit, Prior, fit
@@ -211,6 +212,11 @@ class _Shares:
             self.progress(self.done / self.parts)
 
 
+def spread_pct_of(ratios: ArrayLike) -> float:
+    """Root mean square of logarithms of predicted over measured, as a percentage."""
+    return 100 * float(np.expm1(np.sqrt((np.asarray(ratios) ** 2).mean())))
+
+
 def errors_of(
     replays: pd.DataFrame, without_model: pd.DataFrame, without_gpu: pd.DataFrame
 ) -> dict[str, CalibrationError]:
@@ -227,7 +233,7 @@ def errors_of(
         found[metric] = CalibrationError(
             mean_ape_pct=_rounded(by_experiment.mean()),
             median_ape_pct=_rounded(by_experiment.median()),
-            spread_pct=_rounded(100 * np.expm1(np.sqrt((ratios**2).mean()))),
+            spread_pct=_rounded(spread_pct_of(ratios)),
             leave_one_model_out_pct=_mean_ape(without_model, metric),
             leave_one_gpu_out_pct=_mean_ape(without_gpu, metric),
         )

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from experiments.calibration import METRICS, Calibrated, errors_of
+from experiments.calibration import METRICS, Calibrated, errors_of, spread_pct_of
 from experiments.calibration_data import Experiment
 from hardware_profiles.calibration import Calibration, CalibrationError
 
@@ -174,7 +174,7 @@ def _unseen_errors(found: Calibrated) -> dict[str, CalibrationError]:
             joined[metric] = CalibrationError(
                 mean_ape_pct=round(mean, 2),
                 median_ape_pct=round(float(np.median([e.median_ape_pct for e in each])), 2),
-                spread_pct=round(100 * float(np.expm1(np.sqrt((spreads**2).mean()))), 2),
+                spread_pct=round(spread_pct_of(spreads), 2),
                 leave_one_gpu_out_pct=round(mean, 2),
             )
     return joined
@@ -188,7 +188,7 @@ def _point_errors(found: Calibrated, gpu: str) -> dict[str, CalibrationError]:
     own = CalibrationError(
         mean_ape_pct=round(float(points.abs().mean()), 2),
         median_ape_pct=round(float(points.abs().median()), 2),
-        spread_pct=round(100 * float(np.expm1(np.sqrt((ratios**2).mean()))), 2),
+        spread_pct=round(spread_pct_of(ratios), 2),
     )
     return {metric: errors[metric] for metric in METRICS if metric in errors} | {METRICS[0]: own}
 

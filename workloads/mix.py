@@ -113,12 +113,9 @@ class Mix(Value):
         Each client draws from a stream of its own: one more at the end leaves the others as they
         were.
         """
-        limits = [limit for limit in (horizon_s, self.duration_s) if limit is not None]
-        end = min(limits) if limits else None
+        end, drawing = self._drawing(rng, horizon_s)
         traces = [
-            trace
-            for client, stream in zip(self.clients, rng.spawn(len(self.clients)), strict=True)
-            for trace in self._of(client, stream, end, base_dir)
+            trace for client, stream in drawing for trace in self._of(client, stream, end, base_dir)
         ]
         meta = self._meta()
         assumed = sorted({sentence for t in traces for sentence in assumptions(t.meta)})
@@ -137,11 +134,10 @@ class Mix(Value):
         if not all(_in_pieces(client.traffic) for client in self.clients):
             yield self.sample(rng, horizon_s, base_dir)
             return
-        limits = [limit for limit in (horizon_s, self.duration_s) if limit is not None]
-        end = min(limits) if limits else None
+        end, drawing = self._drawing(rng, horizon_s)
         sources = [
             source
-            for client, stream in zip(self.clients, rng.spawn(len(self.clients)), strict=True)
+            for client, stream in drawing
             for source in self._pieces_of(client, stream, end, base_dir)
         ]
         left = self.num_requests
@@ -150,6 +146,14 @@ class Mix(Value):
             left = None if left is None else left - len(piece)
             if left is not None and left <= 0:
                 return
+
+    def _drawing(
+        self, rng: Generator, horizon_s: float | None
+    ) -> tuple[float | None, list[tuple[MixClient, Generator]]]:
+        """When drawing ends, and the stream that each client draws from."""
+        limits = [limit for limit in (horizon_s, self.duration_s) if limit is not None]
+        streams = rng.spawn(len(self.clients))
+        return min(limits, default=None), list(zip(self.clients, streams, strict=True))
 
     def _meta(self) -> dict[str, Any]:
         counts = {client.name: client.count for client in self.clients}

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hardware_profiles.link import Link
+from simulator.physics.number import larger
 
 __all__ = [
     "all_reduce_s",
@@ -116,4 +117,5 @@ def nodes_all_to_all_s(
     near, far = (local - 1) / gpus, (gpus - local) / gpus
     inside = link.latency_s + near * message_bytes / (link.bytes_per_s * efficiency)
     outside = network.latency_s + far * message_bytes / (network.bytes_per_s * efficiency)
-    return np.maximum(inside, outside) if isinstance(inside, np.ndarray) else max(inside, outside)
+    slower: Number = larger(inside, outside)
+    return slower

@@ -61,7 +61,7 @@ def step_shares(work: StepWork, costs: StepCosts) -> StepShares:
     """
     part = _piece(work, costs)
     tokens, seqs = part.prefill_tokens + part.decode_seqs, part.prefill_seqs + part.decode_seqs
-    computed, read = _compute_s(part, costs), _read_s(tokens, costs)
+    computed, read = _compute_and_read_s(part, costs)
     binds = (computed > read) * 1.0
     heads = seqs * costs.sequence_compute_s
     weight = binds + (1 - binds) * costs.unoverlapped
@@ -88,7 +88,7 @@ def step_shares(work: StepWork, costs: StepCosts) -> StepShares:
 
 def _gpu_s(work: StepWork, c: StepCosts) -> Any:
     tokens = work.prefill_tokens + work.decode_seqs
-    computed, read = _compute_s(work, c), _read_s(tokens, c)
+    computed, read = _compute_and_read_s(work, c)
     return (
         larger(computed, read)
         + c.unoverlapped * smaller(computed, read)
@@ -119,19 +119,14 @@ def _cpu_s(work: StepWork, c: StepCosts) -> Any:
     return c.cpu_step_s + (work.prefill_seqs + work.decode_seqs) * c.cpu_sequence_s
 
 
-def _compute_s(work: StepWork, c: StepCosts) -> Any:
-    computed = work.prefill_tokens + work.decode_seqs
-    tokens = _padded(computed, c.pad)
-    seconds = tokens * c.token_s + (work.prefill_seqs + work.decode_seqs) * c.sequence_compute_s
-    if not c.expert_padding_s:
-        return seconds
-    return seconds + _chosen(computed, c) * c.expert_padding_s
-
-
-def _read_s(tokens: Any, c: StepCosts) -> Any:
+def _compute_and_read_s(work: StepWork, c: StepCosts) -> tuple[Any, Any]:
+    """Matrix products, and reading the weights that they take."""
+    tokens, seqs = work.prefill_tokens + work.decode_seqs, work.prefill_seqs + work.decode_seqs
+    computed = _padded(tokens, c.pad) * c.token_s + seqs * c.sequence_compute_s
     if not c.num_experts:
-        return c.weights_s
-    return c.weights_s + c.experts_s * _chosen(tokens, c)
+        return computed, c.weights_s
+    chosen = _chosen(tokens, c)
+    return computed + chosen * c.expert_padding_s, c.weights_s + chosen * c.experts_s
 
 
 def _chosen(tokens: Any, c: StepCosts) -> Any:

@@ -17,7 +17,15 @@ from simulator.scenario import step_time_of
 if TYPE_CHECKING:
     from simulator.record.result import Result
 
-__all__ = ["Efficiency", "Energy", "efficiency", "energy", "middle_work", "run_watts"]
+__all__ = [
+    "Efficiency",
+    "Energy",
+    "efficiency",
+    "energy",
+    "joules_drawn",
+    "middle_work",
+    "run_watts",
+]
 
 Floats = NDArray[np.float64]
 
@@ -85,6 +93,15 @@ class Energy(NamedTuple):
 
 def energy(result: Result) -> Energy:
     """What the GPUs drew: by activity while they computed, loaded idle or bare idle otherwise."""
+    busy_j, joules = joules_drawn(result)
+    completed = int((result.requests["outcome"] == "completed").sum())
+    tokens = result.requests["generated_tokens"].sum()
+    steps = result.steps["num_steps"].sum()
+    return Energy.of(busy_j, joules, result.horizon_s, completed, tokens, steps)
+
+
+def joules_drawn(result: Result) -> tuple[float, float]:
+    """What the GPUs drew while steps ran, and in all. [J]"""
     steps = result.steps
     busy_j = (run_watts(result) * _gpus(result, steps["replica"]) * _took_s(steps)).sum()
     spans = result.intervals
@@ -95,9 +112,7 @@ def energy(result: Result) -> Energy:
     for plan, mine in by_pool(result, spans["replica"]):
         joules += gpu_s[loaded & mine].sum() * plan.gpu.loaded_idle_w
         joules += gpu_s[down & mine].sum() * plan.gpu.idle_w
-    completed = int((result.requests["outcome"] == "completed").sum())
-    tokens, count = result.requests["generated_tokens"].sum(), steps["num_steps"].sum()
-    return Energy.of(busy_j, joules, result.horizon_s, completed, tokens, count)
+    return float(busy_j), float(joules)
 
 
 def _per(whole: float, count: float) -> float:

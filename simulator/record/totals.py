@@ -111,9 +111,9 @@ class Totals:
 
     def _idle(self, worked: Result) -> None:
         spans = worked.intervals
-        drawn, steps = efficiency.energy(worked), int(worked.steps["num_steps"].sum())
-        self.sums["kwh"] += drawn.kwh
-        self.sums["busy_j"] += drawn.joules_per_step * steps if steps else 0.0
+        busy_j, joules = efficiency.joules_drawn(worked)
+        self.sums["kwh"] += joules / 3.6e6
+        self.sums["busy_j"] += busy_j
         length = spans["end_s"] - spans["start_s"]
         idle = length[spans["state"] == "idle"]
         self.idle_gaps.add(idle[idle > 0])
