@@ -12,7 +12,7 @@ from rich.table import Table
 from scipy import stats
 
 from simulator.economics.bill import bill
-from simulator.record.metrics import goodput, prefix_hit_rate
+from simulator.record.metrics import goodput, meets_slo, prefix_hit_rate
 from simulator.record.result import Result
 from simulator.record.usage import state_shares
 from simulator.scenario import Scenario
@@ -30,11 +30,26 @@ BASE: dict[str, Any] = {
 }
 """What all studies hold, but for what each says."""
 
+
+def _good_by(result: Result, column: str) -> pd.Series[float]:
+    """Share within the SLO, for each value of a column."""
+    good = pd.Series(meets_slo(result), index=result.requests.index)
+    return good.groupby(result.requests[column]).mean()
+
+
+def _share_of(result: Result, outcome: str) -> float:
+    return float((result.requests["outcome"] == outcome).mean())
+
+
 METRICS: dict[str, Callable[[Result], float]] = {
     "ttft_p50_s": lambda r: float(r.requests["ttft_s"].quantile(0.5)),
     "ttft_p99_s": lambda r: float(r.requests["ttft_s"].quantile(0.99)),
     "tpot_p99_s": lambda r: float(r.requests["tpot_s"].quantile(0.99)),
     "good_share": lambda r: goodput(r).share,
+    "good_first": lambda r: _good_by(r, "priority").iloc[0],
+    "good_least": lambda r: _good_by(r, "tenant").min(),
+    "rejected": lambda r: _share_of(r, "rejected"),
+    "timed_out": lambda r: _share_of(r, "timed_out"),
     "hit_rate": prefix_hit_rate,
     "idle_share": lambda r: state_shares(r)["idle"],
     "gpu_hours": lambda r: float(

@@ -14,7 +14,9 @@ from simulator.economics.overflow import overflow_by, saving
 from simulator.simulate import simulate
 from workloads.trace import Trace
 
-STUDIES = ("routing", "autoscaling", "overflow", "spot", "disaggregation")
+STUDIES = (
+    "routing", "admission", "pools", "autoscaling", "overflow", "spot", "disaggregation",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("name", STUDIES)
