@@ -10,8 +10,8 @@ GPU-hours of a fleet sized for the peak (1.8 against 4.0) and costs 0.112 USD pe
 requests instead of 0.251, with all within the SLO although a replica takes two and a half minutes
 to come. Coming in twelve seconds saves 6 % more; a target half as high costs a third more and
 gains 12 % of TTFT p99. Scaling on queues swings between too few and too many: 93 % within the SLO
-at nearly the price of the peak. KV memory in use is as good a sign as the number of requests, if its
-target leaves room for what comes while a replica starts: 15 % does, 25 % does not (92 %).
+at nearly the price of the peak. KV memory in use is as good a sign as the number of requests, if
+its target leaves room for what comes while a replica starts: 15 % does, 25 % does not (92 %).
 """
 
 from __future__ import annotations
