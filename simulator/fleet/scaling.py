@@ -51,6 +51,8 @@ class Scaling:
         if seen.in_flight:  # whoever waits or runs needs a replica, whatever the policy says
             wanted = max(1, wanted)
         now, history = seen.now_s, self._wanted
+        if history and history[-1][0] == now:  # of several looks at one instant the last counts
+            history.pop()
         history.append((now, wanted))
         longest = max(policy.scale_up_window_s, policy.scale_down_window_s)
         while history[0][0] < now - longest:

@@ -5,25 +5,29 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.simulator.fleet.test_conservation import CLIENTS, EXAMPLES, ROUTERS, run
 from tests.simulator.fleet.test_overflow import ENDPOINT
+from tests.support.random_fleets import (
+    ADMISSIONS,
+    AUTOSCALERS,
+    CLIENTS,
+    OVERFLOWS,
+    QUEUES,
+    ROUTERS,
+    SHAPES,
+    run,
+)
 from workloads.trace import Trace
 
 POLICIES: list[dict[str, Any]] = [
-    *({"router": {"kind": kind}} for kind in ROUTERS),
-    *({"admission": policy} for policy in EXAMPLES["admission"] if policy),
-    *({"queue": policy} for policy in EXAMPLES["queue"] if policy),
+    *({"router": policy} for policy in ROUTERS),
+    *({"admission": policy} for policy in ADMISSIONS),
+    *({"queue": policy} for policy in QUEUES),
     *(
-        {"overflow": {**policy, "endpoints": [ENDPOINT]}, "admission": EXAMPLES["admission"][2]}
-        for policy in EXAMPLES["overflow"]
-        if policy
+        {"overflow": {**policy, "endpoints": [ENDPOINT]}, "admission": ADMISSIONS[2]}
+        for policy in OVERFLOWS
     ),
-    *(
-        {"autoscaler": {"max_replicas": 4, "interval_s": 0, **policy}}
-        for policy in EXAMPLES["autoscaler"]
-        if policy
-    ),
-    {"pools": [{"name": "a"}, {"name": "b"}], "pool_choice": {"kind": "by_cost", "max_load": 3}},
+    *({"autoscaler": {"max_replicas": 4, "interval_s": 0, **policy}} for policy in AUTOSCALERS),
+    *(shape for shape in SHAPES if "disaggregation" not in shape),
 ]
 
 

@@ -5,52 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from simulator import Result, Scenario, simulate
 from tests.support.fleets import Draw, Play
 from workloads.trace import Trace
-
-SERVICE_S = 0.1
-
-
-def queue(router: str, seed: int, servers: int = 8, load: float = 0.9) -> Result:
-    """An M/M/c-like fleet: one request at a time, its service the exponential time of its steps."""
-    rng = np.random.default_rng(seed)
-    n = 4000
-    arrival_s = np.cumsum(rng.exponential(SERVICE_S / (servers * load), n))
-    steps = np.maximum(1, np.round(rng.exponential(100, n))).astype(int)
-    return simulate(
-        Scenario.parse(
-            {
-                "traffic": "steady-chat",
-                "model": "llama-3.1-8b",
-                "gpu": "h100-sxm",
-                "step_time": {"kind": "linear", "c0": SERVICE_S / 100},
-                "engine": {"max_num_seqs": 1, "async_scheduling": False},
-                "replicas": servers,
-                "router": {"kind": router},
-                "seed": seed,
-            }
-        ),
-        Trace.from_columns(arrival_s, np.ones(n, int), steps),
-    )
-
-
-def test_the_shortest_queue_beats_two_choices_beat_chance() -> None:
-    p99: dict[str, list[float]] = {"least_loaded": [], "power_of_two": [], "random": []}
-    for seed in range(4):
-        for router, found in p99.items():
-            found.append(queue(router, seed).requests["queue_s"].quantile(0.99))
-    jsq, two, chance = (np.array(p99[name]) for name in p99)
-
-    def surely_above(high: Any, low: Any) -> bool:
-        difference = high - low  # paired: the same traffic in both
-        half_width = 3.18 * difference.std(ddof=1) / np.sqrt(len(difference))
-        return bool(difference.mean() > half_width)
-
-    assert surely_above(chance, two)
-    assert surely_above(two, jsq)
-    # Mitzenmacher 2001: most of what the shortest queue gains, two choices gain too.
-    assert (chance - two).mean() > 0.6 * (chance - jsq).mean()
 
 
 def test_stale_loads_make_the_shortest_queue_worse_than_chance(play: Play, draw: Draw) -> None:
@@ -101,27 +57,6 @@ def test_affinity_keeps_a_conversation_where_it_is(play: Play) -> None:
     result = play(by_time, replicas=4, router={"kind": "session_affinity"})
     homes = result.requests.groupby(session)["replica"].nunique()
     assert (homes == 1).all()
-
-
-def test_an_autoscaler_that_starts_at_once_is_perfect_capacity(play: Play, draw: Draw) -> None:
-    trace = draw(200, 30)
-    engine = {"max_num_seqs": 1}
-    scaled = play(
-        trace,
-        engine=engine,
-        replicas=0,
-        autoscaler={
-            "kind": "target_concurrency", "target": 1, "min_replicas": 0, "max_replicas": 200,
-            "interval_s": 0, "tolerance": 0, "scale_down_window_s": 0,
-        },
-        queue={"kind": "fifo", "max_per_replica": 1},
-    )  # fmt: skip
-    plenty = play(trace, engine=engine, replicas=200, router={"kind": "least_loaded"})
-    assert scaled.requests["ttft_s"].to_numpy() == pytest.approx(plenty.requests["ttft_s"])
-    assert scaled.requests["e2e_s"].to_numpy() == pytest.approx(plenty.requests["e2e_s"])
-    spans = scaled.intervals
-    idle = spans[spans["state"] == "idle"]
-    assert (idle["end_s"] - idle["start_s"]).sum() == pytest.approx(0)
 
 
 def test_paying_begins_when_a_replica_is_asked_for(play: Play, draw: Draw) -> None:
