@@ -77,6 +77,12 @@ def run(
             "--stream", help="Read the traffic ahead of the clock and keep sums: any length fits."
         ),
     ] = False,
+    saving: Annotated[
+        bool,
+        typer.Option(
+            help="With overflow to endpoints: run again without it, to say what it saved."
+        ),
+    ] = True,
 ) -> None:
     """Run one scenario: tables here, tables and pictures on disk."""
     from experiments.overrides import read_overrides
@@ -89,7 +95,7 @@ def run(
         return
     from experiments.single import run_scenario
 
-    run_scenario(scenario, overrides, out, _console())
+    run_scenario(scenario, overrides, out, _console(), saving)
 
 
 @app.command()

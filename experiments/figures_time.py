@@ -38,7 +38,8 @@ def over_time(
         figure = Figure(figsize=(11, 6.6), layout="constrained")
         figure.suptitle(f"{result.scenario.name}: load over time", x=0.012, ha="left")
         queue, use, rate = figure.subplots(3, 1, sharex=True)
-        _stack(queue, table, unit, {"running": "being served", "waiting": "waiting"})
+        served = "being served, also at endpoints" if len(result.calls) else "being served"
+        _stack(queue, table, unit, {"running": served, "waiting": "waiting"})
         queue.set(title="Requests in the system", ylabel="requests")
         for column, name in (("busy_share", "busy"), ("kv_use", "kv")):
             label = "time in which GPUs compute" if name == "busy" else "KV blocks in use"

@@ -5,13 +5,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from rich.console import Console
 from rich.markup import escape
 
+from experiments.overflow_saving import compared
+from experiments.overflow_telling import tell_overflow
+from experiments.possible import possible_lines
 from experiments.progress import watched
 from experiments.telling import certainty_table, compare_table, headings, latency_table
 from experiments.traffic_telling import tell_notes
 from simulator.economics.bill import Bill, bill
+from simulator.fleet.whose import names_in_vain
+from simulator.record.overflowed import overflow_by
 from simulator.record.result import SUMMARY_FILE, Result
 from simulator.record.store import whole_folder
 from simulator.record.summary import summarise
@@ -23,7 +29,11 @@ __all__ = ["folder_of", "play", "run_scenario", "save", "tell", "told"]
 
 
 def run_scenario(
-    path: Path, overrides: Mapping[str, Any], out: Path | None, console: Console
+    path: Path,
+    overrides: Mapping[str, Any],
+    out: Path | None,
+    console: Console,
+    saving: bool = True,
 ) -> None:
     """Run the scenario of a file and tell of it.
 
@@ -32,6 +42,7 @@ def run_scenario(
     path : the scenario.
     overrides : values by dotted path, laid over it.
     out : folder to write; ``runs/<name of the scenario>`` if none is given.
+    saving : where requests may go to endpoints, run again without that, to tell what it saved.
 
     Raises
     ------
@@ -43,8 +54,29 @@ def run_scenario(
     with whole_folder(folder, SUMMARY_FILE) as partial:
         trace = scenario.trace()
         result, costs = play(scenario, trace)
-        save(result, costs, partial)
-    tell(scenario, trace.meta, told(result, costs), folder, console)
+        more = _more(scenario, trace, result, costs, saving)
+        save(result, costs, partial, more)
+    summary = {**told(result, costs), **more}
+    table = overflow_by(result) if scenario.overflow is not None else None
+    tell(scenario, trace.meta, summary, folder, console, table)
+
+
+def _more(
+    scenario: Scenario, trace: Trace, result: Result, costs: Bill, saving: bool
+) -> dict[str, Any]:
+    """Sections of the summary that are not read off the run itself."""
+    more: dict[str, Any] = {}
+    in_vain = names_in_vain(scenario, trace)
+    if in_vain:
+        more["names_in_vain"] = in_vain
+    if saving and scenario.overflow is not None:
+
+        def serve(other: Scenario, words: str) -> Result:
+            with watched(f"simulating {words}") as progress:
+                return simulate(other, trace, progress=progress)
+
+        more["saving"] = compared(scenario, trace, result, costs, serve)
+    return more
 
 
 def folder_of(scenario: Scenario) -> Path:
@@ -58,15 +90,27 @@ def tell(
     summary: Mapping[str, Any],
     folder: Path,
     console: Console,
+    overflow: pd.DataFrame | None = None,
 ) -> None:
-    """Print what ran, what users saw, what the GPUs did, what it cost, and where it is kept."""
+    """Print what ran, what users saw, what the GPUs did, what it cost, and where it is kept.
+
+    Parameters
+    ----------
+    overflow : the table of that name, where requests may go to endpoints.
+    """
     what = f"[bold]{escape(scenario.name)}[/bold]: {escape(_in_words(scenario))}"
     console.print(what, highlight=False, soft_wrap=True)
     tell_notes(notes, console)
+    for sentence in summary.get("names_in_vain", ()):
+        line = f"in vain: {sentence}"
+        console.print(line, highlight=False, soft_wrap=True, markup=False)
     console.print(latency_table(summary))
     _tell_certainty(summary, console)
+    possible = possible_lines(scenario)
     for title, lines in headings():
-        console.print(compare_table(title, lines, {scenario.name: summary}))
+        console.print(compare_table(title, lines, {scenario.name: summary}, possible))
+    if overflow is not None:
+        tell_overflow(summary, overflow, console)
     where = f"Tables, summary, bill and pictures are in {folder}"
     console.print(where, highlight=False, soft_wrap=True, markup=False)
 
@@ -84,11 +128,14 @@ def _in_words(scenario: Scenario) -> str:
     """What runs on what, at what price."""
     offer, gpus = scenario.offer, scenario.gpus_per_replica
     replica = f"{gpus} x {scenario.gpu.name}" if gpus > 1 else scenario.gpu.name
-    return (
+    words = (
         f"{scenario.model.name} on {scenario.replicas} x {replica}, {scenario.router.kind}; "
         f"{offer.name} at {offer.usd_per_gpu_hour:g} USD per GPU-hour "
         f"({offer.checked}, confidence {offer.confidence})"
     )
+    if scenario.overflow is not None:
+        words += "; way out to " + ", ".join(each.name for each in scenario.overflow.endpoints)
+    return words
 
 
 def play(scenario: Scenario, trace: Trace | None = None) -> tuple[Result, Bill]:
@@ -98,15 +145,20 @@ def play(scenario: Scenario, trace: Trace | None = None) -> tuple[Result, Bill]:
     return result, bill(result)
 
 
-def save(result: Result, costs: Bill, folder: Path) -> None:
-    """Write tables, summary, bill and pictures of a run into a folder."""
+def save(result: Result, costs: Bill, folder: Path, more: Mapping[str, Any] | None = None) -> None:
+    """Write tables, summary, bill and pictures of a run into a folder.
+
+    Parameters
+    ----------
+    more : sections to add to the summary.
+    """
     from experiments.figures import draw_run
 
     def beside(partial: Path) -> None:
         costs.save(partial)
         draw_run(result, costs, partial)
 
-    result.save(folder, also=beside)
+    result.save(folder, also=beside, more=more)
 
 
 def told(result: Result, costs: Bill) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """A run told in a terminal: what users saw, what the GPUs did, what it cost."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from rich.table import Table
@@ -131,9 +131,17 @@ def _within(interval: Mapping[str, float] | None) -> str:
 
 
 def compare_table(
-    title: str, lines: Sequence[Line], runs: Mapping[str, Mapping[str, Any]]
+    title: str,
+    lines: Sequence[Line],
+    runs: Mapping[str, Mapping[str, Any]],
+    possible: Collection[str] = (),
 ) -> Table:
-    """Table with a row for each line and a column for each run; unknown lines are left out."""
+    """Table with a row for each line and a column for each run; unknown lines are left out.
+
+    Parameters
+    ----------
+    possible : paths that are of interest also where they are zero.
+    """
     table = Table(title=Text(title), title_justify="left", header_style="bold")
     table.add_column("")
     for name in runs:
@@ -141,7 +149,8 @@ def compare_table(
     for line in lines:
         values = [look_up(summary, line.path) for summary in runs.values()]
         # Text, because a unit in brackets would be taken for a colour.
-        if any(not math.isnan(value) and (value or line.always) for value in values):
+        always = line.always or line.path in possible
+        if any(not math.isnan(value) and (value or always) for value in values):
             table.add_row(Text(line.title), *(line.write(value) for value in values))
     return table
 
@@ -155,6 +164,9 @@ SERVED = [
     Line("requests", "requests.arrived", number),
     Line("completed", "requests.completed", number),
     Line("rejected", "requests.rejected", number),
+    Line("timed out", "requests.timed_out", number, always=False),
+    Line("cancelled", "requests.cancelled", number, always=False),
+    Line("failed", "requests.failed", number, always=False),
     Line("unfinished", "requests.unfinished", number),
     Line("preemptions", "requests.preemptions", number),
     Line("completed within the SLO", "goodput.share", share),
@@ -174,6 +186,7 @@ DONE = [
     Line("idle", "utilization.time_shares.idle", share),
     Line("warming", "utilization.time_shares.warming", share, always=False),
     Line("down", "utilization.time_shares.down", share, always=False),
+    Line("draining", "utilization.time_shares.draining", share, always=False),
     Line("of peak FLOP/s (MFU)", "utilization.mfu", share),
     Line("of peak bandwidth (MBU)", "utilization.mbu", share),
     Line("energy of the GPUs [kWh]", "energy.kwh", number),
@@ -194,7 +207,9 @@ COST = [
     Line("  of it idle", "bill.gpu_rent_idle", dollars),
     Line("  of it warming", "bill.gpu_rent_warming", dollars, always=False),
     Line("  of it down", "bill.gpu_rent_down", dollars, always=False),
+    Line("  of it draining", "bill.gpu_rent_draining", dollars, always=False),
     Line("  of it rounding to whole quanta", "bill.gpu_rent_rounding", dollars, always=False),
+    Line("  of it calls of endpoints", "bill.endpoint_calls", dollars, always=False),
     Line("a request", "bill.usd_per_request", dollars),
     Line("a good request", "bill.usd_per_good_request", dollars),
     Line("a million input tokens", "bill.usd_per_million_input_tokens", dollars),

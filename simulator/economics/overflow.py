@@ -1,30 +1,14 @@
-"""What was sent to somebody else's API: when, why, for how much, and what it saved."""
+"""What it saved to send requests to somebody else's API."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-import pandas as pd
-
 from simulator.economics.bill import bill
 from simulator.record.metrics import meets_slo
 from simulator.record.result import Result
 
-__all__ = ["Saving", "overflow_by", "saving"]
-
-
-def overflow_by(result: Result, bin_s: float = 3600.0) -> pd.DataFrame:
-    """Calls of endpoints by time, endpoint and reason.
-
-    Returns
-    -------
-    DataFrame: start_s, endpoint, why, outcome, calls, prompt_tokens, cached_tokens, output_tokens,
-    usd; one row for each combination that occurred.
-    """
-    calls = result.calls.assign(start_s=(result.calls["sent_s"] // bin_s) * bin_s, calls=1)
-    keys = ["start_s", "endpoint", "why", "outcome"]
-    summed = ["calls", "prompt_tokens", "cached_tokens", "output_tokens", "usd"]
-    return calls.groupby(keys, observed=True)[summed].sum().reset_index()
+__all__ = ["Saving", "saving"]
 
 
 class Saving(NamedTuple):
@@ -42,15 +26,24 @@ class Saving(NamedTuple):
     """What each of those costs; NaN if there are none, negative if they come with a saving."""
 
 
-def saving(result: Result, without: Result) -> Saving:
+def saving(result: Result, without: Result, *, closed_loop: bool = False) -> Saving:
     """What overflow saved or cost against a fleet that does without, on the same traffic.
+
+    Both bills are those of whole runs: rent is paid until the last answer, which without a way out
+    may come later.
+
+    Parameters
+    ----------
+    result, without : the two runs; the other fleet may have more replicas.
+    closed_loop : whether instants follow from answers, so that only what was asked is the same.
 
     Raises
     ------
     ValueError
         If the two runs are not of the same requests.
     """
-    if not result.requests["arrival_s"].equals(without.requests["arrival_s"]):
+    same = ["prompt_tokens", "output_tokens", *([] if closed_loop else ["arrival_s"])]
+    if not result.requests[same].equals(without.requests[same]):
         raise ValueError("the two runs are not of the same requests")
     usd = bill(without).usd_total - bill(result).usd_total
     more = int(meets_slo(result).sum()) - int(meets_slo(without).sum())

@@ -137,8 +137,15 @@ def outcomes(result: Result) -> dict[str, int]:
 
 
 def prefix_hit_rate(result: Result) -> float:
-    """Prompt tokens found in the cache at the first admission, of those of admitted requests."""
-    admitted = result.requests[result.requests["scheduled_s"].notna()]
+    """Prompt tokens found in the cache at the first admission, of those of admitted requests.
+
+    What an endpoint has answered met no cache of ours.
+    """
+    requests = result.requests
+    admitted = requests[requests["scheduled_s"].notna()]
+    if len(result.calls):
+        away = result.calls.loc[result.calls["outcome"] == "ok", "request"]
+        admitted = admitted.drop(admitted.index[admitted["request_id"].isin(away)])
     return _ratio(float(admitted["cached_tokens"].sum()), float(admitted["prompt_tokens"].sum()))
 
 

@@ -15,6 +15,7 @@ from hardware_profiles.errors import InputError
 from hardware_profiles.profile import load_yaml
 from simulator.record.files import read_parquet, write_json, write_parquet
 from simulator.record.metrics import gaps
+from simulator.record.overflowed import overflow_by
 from simulator.record.store import whole_folder
 from simulator.record.summary import summarise
 from simulator.record.tables import empty, frame, glossary, names
@@ -90,15 +91,21 @@ class Result:
             and all(self.table(name).equals(other.table(name)) for name in self.TABLES)
         )
 
-    def save(self, folder: Path | str, also: Callable[[Path], object] | None = None) -> Path:
+    def save(
+        self,
+        folder: Path | str,
+        also: Callable[[Path], object] | None = None,
+        more: Mapping[str, Any] | None = None,
+    ) -> Path:
         """Write the run into `folder`, whole or not at all; the same run gives the same bytes.
 
-        Writes ``<table>.parquet`` for each recorded table and for `timeline` and `gaps`,
-        ``summary.json``, ``scenario.yaml`` (every name resolved) and ``glossary.csv``.
+        Writes ``<table>.parquet`` for each recorded table and for `timeline`, `gaps` and
+        `overflow`, ``summary.json``, ``scenario.yaml`` (every name resolved) and ``glossary.csv``.
 
         Parameters
         ----------
         folder : new, empty, or an older saved run, which is replaced.
+        more : sections to add to the summary.
         also : called with the folder being written, to add the bill or figures to the same whole.
 
         Raises
@@ -108,13 +115,17 @@ class Result:
         """
         folder = Path(folder)
         with whole_folder(folder, SUMMARY_FILE) as partial:
-            derived = {"timeline": timeline(self), "gaps": gaps(self)}
+            derived = {
+                "timeline": timeline(self),
+                "gaps": gaps(self),
+                "overflow": overflow_by(self),
+            }
             for name in self.TABLES:
                 write_parquet(self.table(name), partial / f"{name}.parquet")
             for name, table in derived.items():
                 table.attrs.update(self.requests.attrs)
                 write_parquet(table, partial / f"{name}.parquet")
-            write_json(summarise(self), partial / SUMMARY_FILE)
+            write_json({**summarise(self), **(more or {})}, partial / SUMMARY_FILE)
             resolved = yaml.safe_dump(self.scenario.model_dump(mode="json"), sort_keys=False)
             (partial / SCENARIO_FILE).write_text(resolved, encoding="utf-8")
             glossary().to_csv(partial / "glossary.csv", index=False, lineterminator="\n")

@@ -8,6 +8,7 @@ import pandas as pd
 
 from simulator.record import efficiency, metrics, usage
 from simulator.record.how_sure import how_sure
+from simulator.record.overflowed import overflowed
 
 if TYPE_CHECKING:
     from simulator.record.result import Result
@@ -62,6 +63,7 @@ def summarise(result: Result) -> dict[str, Any]:
             "gpu_hours": usage.gpu_hours(result),
             "num_gpu_blocks": _blocks(result),
         },
+        **({} if result.scenario.overflow is None else {"overflow": overflowed(result)}),
     }
 
 

@@ -136,6 +136,21 @@ CALLS: Final = (
     _real("usd", "USD", "what the call costs at the endpoint's prices"),
 )
 
+OVERFLOW: Final = (
+    _real("start_s", "s", "start of the bin in which the calls were sent"),
+    _real("end_s", "s", "end of the bin"),
+    Column("endpoint", "category", "-", "who was asked"),
+    Column("why", "category", "-", "why they were not served at home"),
+    _count("priority", "-", "class of the requests: smaller goes first"),
+    Column("tenant", "category", "-", "whose requests; empty when the trace does not say"),
+    Column("outcome", "category", "-", "ok, limited (429), down, abandoned"),
+    _count("calls", "-", "how many there were"),
+    _count("prompt_tokens", "tokens", "tokens sent, or that would have been"),
+    _count("cached_tokens", "tokens", "of them, charged as cached"),
+    _count("output_tokens", "tokens", "tokens charged as output"),
+    _real("usd", "USD", "what they cost at the endpoint's prices"),
+)
+
 TIMELINE: Final = (
     _count("replica", "-", "number of the replica; -1 is the whole fleet"),
     _real("start_s", "s", "start of the bin"),
@@ -165,6 +180,7 @@ TABLES: Final[Mapping[str, tuple[Column, ...]]] = {
     "intervals": INTERVALS,
     "events": EVENTS,
     "calls": CALLS,
+    "overflow": OVERFLOW,
     "timeline": TIMELINE,
     "gaps": GAPS,
 }

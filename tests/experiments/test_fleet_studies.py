@@ -10,7 +10,8 @@ import pytest
 
 from experiments.fleet_study import BASE, compare, differences
 from simulator import Scenario
-from simulator.economics.overflow import overflow_by, saving
+from simulator.economics.overflow import saving
+from simulator.record.overflowed import overflow_by
 from simulator.simulate import simulate
 from workloads.trace import Trace
 

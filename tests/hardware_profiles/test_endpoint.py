@@ -32,6 +32,9 @@ def test_the_hour_of_the_day_makes_it_slower() -> None:
     assert endpoint.hour_factor(11.9 * 3600) == 1
     assert endpoint.hour_factor(12.1 * 3600) == 2
     assert endpoint.hour_factor(25 * 3600) == 1
+    assert endpoint.hour_factor(0.0, start_h=12.0) == 2
+    assert endpoint.hour_factor(3600.0, start_h=23.5) == 1
+    assert Endpoint.parse(GIVEN).hour_factor(1e9, start_h=3) == 1
 
 
 @pytest.mark.parametrize(
@@ -41,6 +44,21 @@ def test_the_hour_of_the_day_makes_it_slower() -> None:
         ({"ttft_s": -1}, "ttft_s: .*found -1"),
         ({"tokens_per_s": 0}, "tokens_per_s: .*found 0"),
         ({"requests_per_minut": 3}, "did you mean 'requests_per_minute'"),
+        ({"requests_per_minute": 0}, "requests_per_minute: .*found 0"),
+        ({"tokens_per_minute": -5}, "tokens_per_minute: .*found -5"),
+        ({"tokens_per_minute": float("nan")}, "tokens_per_minute: .*found nan"),
+        ({"input_tokens_per_minute": 0}, "input_tokens_per_minute: .*found 0"),
+        ({"input_tokens_per_minute": float("inf")}, "input_tokens_per_minute: .*found inf"),
+        ({"output_tokens_per_minute": -1}, "output_tokens_per_minute: .*found -1"),
+        ({"output_tokens_per_minute": "many"}, "output_tokens_per_minute: .*found 'many'"),
+        ({"by_hour": [1.0] * 23 + [0]}, "by_hour.23: .*found 0"),
+        ({"ttft_sigma": 3.5}, "ttft_sigma: .*found 3.5"),
+        ({"tokens_per_s_sigma": float("nan")}, "tokens_per_s_sigma: .*found nan"),
+        ({"mtbf_h": 0}, "mtbf_h: .*found 0"),
+        ({"outage_s": float("inf")}, "outage_s: .*found inf"),
+        ({"cache_ttl_s": 0}, "cache_ttl_s: .*found 0"),
+        ({"cache_min_tokens": -1}, "cache_min_tokens: .*found -1"),
+        ({"usd_per_million_output_tokens": 1e9}, "usd_per_million_output_tokens: .*found 1"),
     ],
 )
 def test_a_wrong_one_is_refused(change: dict[str, Any], says: str) -> None:

@@ -8,6 +8,7 @@ from hardware_profiles.errors import InputError
 from simulator import Scenario
 
 BASE: dict[str, Any] = {"traffic": "steady-chat", "model": "llama-3.1-8b", "gpu": "h100-sxm"}
+OUT: dict[str, Any] = {"when": [{"kind": "outage"}], "endpoints": ["novita-llama-3.1-8b"]}
 TWO = [{"name": "a"}, {"name": "b"}]
 
 
@@ -43,6 +44,30 @@ TWO = [{"name": "a"}, {"name": "b"}]
         (
             {"overflow": {"when": [{"kind": "outage"}], "endpoints": ["togeter"]}},
             "no Endpoint is called 'togeter'",
+        ),
+        (
+            {"overflow": {"when": [], "endpoints": ["novita-llama-3.1-8b"]}},
+            "at least one of queue, ttft, outage, rejection, always",
+        ),
+        (
+            {"overflow": {**OUT, "when": [{"kind": "queue", "max_waiting": -1}]}},
+            "max_waiting: .*found -1",
+        ),
+        ({"overflow": {**OUT, "when": [{"kind": "ttft"}]}}, "ttft_s: this key is needed"),
+        ({"overflow": {**OUT, "when": [{"kind": "queu"}]}}, "'queu' is not a kind known here"),
+        ({"overflow": {**OUT, "start_h": 24}}, "start_h: .*found 24"),
+        ({"overflow": {**OUT, "start_h": -1}}, "start_h: .*found -1"),
+        ({"overflow": {**OUT, "start_h": float("nan")}}, "start_h: .*found nan"),
+        ({"overflow": {**OUT, "stays": ["a"]}}, "did you mean 'stay'"),
+        ({"overflow": {**OUT, "stay": "a"}}, "stay: "),
+        (
+            {"overflow": {**OUT, "tenants": ["a", "b"], "stay": ["b"]}},
+            "'b' may leave, and is in stay too",
+        ),
+        ({"overflow": {**OUT, "priorities": ["first"]}}, "priorities.0: .*found 'first'"),
+        (
+            {"overflow": {**OUT, "endpoints": ["novita-llama-3.1-8b"] * 2}},
+            "two have one name; there are novita-llama-3.1-8b, novita-llama-3.1-8b",
         ),
         ({"pools": TWO}, "say which pool a request goes to"),
         ({"pools": [TWO[0], TWO[0]]}, "two of them have one name"),
