@@ -87,10 +87,10 @@ def as_table(rows: Sequence[dict[str, Any]]) -> Table:
     """The figures as somebody would read them."""
     table = Table(title="medians; x SimPy: a request costs as much as so many bare SimPy timeouts")
     for heading in (
-        "workload", "requests", "wall s", "(min – max)", "requests/s", "engine steps",
-        "steps/s", "peak MB", "x SimPy",
+        "workload", "requests", "wall s", "min – max", "requests/s", "engine steps",
+        "steps/s", "MB", "x SimPy",
     ):  # fmt: skip
-        table.add_column(heading, justify="left" if heading == "workload" else "right")
+        table.add_column(heading, justify="left" if heading == "workload" else "right", no_wrap=True)
     for row in rows:
         table.add_row(
             row["workload"],
@@ -131,7 +131,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         console.print(f"{name}: {rows[-1]['requests_per_s']:,.0f} requests/s", highlight=False)
     given.out.parent.mkdir(parents=True, exist_ok=True)
     given.out.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
-    console.print(as_table(rows))
+    Console(width=max(110, console.width)).print(as_table(rows))
     console.print(f"figures are in {given.out}")
 
 
