@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 from time import perf_counter
-from typing import Any
+from typing import Any, Literal
 
 import simpy
 from rich.console import Console
@@ -90,7 +90,8 @@ def as_table(rows: Sequence[dict[str, Any]]) -> Table:
         "workload", "requests", "wall s", "min – max", "requests/s", "engine steps",
         "steps/s", "MB", "x SimPy",
     ):  # fmt: skip
-        table.add_column(heading, justify="left" if heading == "workload" else "right", no_wrap=True)
+        side: Literal["left", "right"] = "left" if heading == "workload" else "right"
+        table.add_column(heading, justify=side, no_wrap=True)
     for row in rows:
         table.add_row(
             row["workload"],
