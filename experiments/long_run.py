@@ -15,7 +15,7 @@ from experiments.figures_bill import bill_lines
 from experiments.figures_latency import LATENCIES, Seen, latency_cdfs
 from experiments.figures_style import save
 from experiments.figures_time import over_time
-from experiments.single import folder_of, tell
+from experiments.single import folder_of, tell, with_bill
 from simulator.economics.bill import Bill
 from simulator.economics.running_bill import RunningBill
 from simulator.long_run import chapters
@@ -68,16 +68,14 @@ def run_long(path: Path, overrides: Mapping[str, Any], out: Path | None, console
                 totals.add(chapter)
                 costs.add(chapter)
                 rows.add(chapter)
-        bill = costs.bill()
+        summary, bill = totals.summary(), costs.bill()
+        write_json(summary, partial / SUMMARY_FILE)
         _save(totals, bill, partial)
-    lines = dict(zip(bill.lines["line"], bill.lines["usd"], strict=True))
-    summary = {**totals.summary(), "bill": {**bill.headline(), **lines}}
-    tell(scenario, notes, summary, folder, console)
+    tell(scenario, notes, with_bill(summary, bill), folder, console)
 
 
 def _save(totals: Totals, bill: Bill, folder: Path) -> None:
     fleet = totals.states.fleet()
-    write_json(totals.summary(), folder / SUMMARY_FILE)
     write_json(bill.to_dict(), folder / "bill.json")
     table = totals.timeline()
     write_parquet(table, folder / "timeline.parquet")

@@ -25,7 +25,7 @@ from simulator.scenario import Scenario
 from simulator.simulate import simulate
 from workloads.trace import Trace
 
-__all__ = ["folder_of", "play", "run_scenario", "save", "tell", "told"]
+__all__ = ["folder_of", "play", "run_scenario", "save", "tell", "told", "with_bill"]
 
 
 def run_scenario(
@@ -163,5 +163,10 @@ def save(result: Result, costs: Bill, folder: Path, more: Mapping[str, Any] | No
 
 def told(result: Result, costs: Bill) -> dict[str, Any]:
     """Summary of a run with its bill under the key `bill`, lines by name."""
+    return with_bill(summarise(result), costs)
+
+
+def with_bill(summary: Mapping[str, Any], costs: Bill) -> dict[str, Any]:
+    """A summary and a bill under the key `bill`, lines by name."""
     lines = dict(zip(costs.lines["line"], costs.lines["usd"], strict=True))
-    return {**summarise(result), "bill": {**costs.headline(), **lines}}
+    return {**summary, "bill": {**costs.headline(), **lines}}
