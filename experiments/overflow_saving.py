@@ -16,7 +16,7 @@ from workloads.trace import Trace
 
 __all__ = ["compared", "fewest_alone"]
 
-MOST_TRIES = 16
+MOST_TIMES = 256
 Serve = Callable[[Scenario, str], Result]
 KEPT = ("horizon_s", "requests", "goodput", "fleet")
 
@@ -28,7 +28,8 @@ def compared(
 
     There are two to compare with. The same fleet without a way out says what the calls bought. The
     fewest replicas that keep as many requests good on their own say what one would have to hold
-    instead; they are looked for where the fleet is of a fixed size and of one kind.
+    instead; they are looked for where there is an SLO and the fleet is of a fixed size and of one
+    kind.
 
     Parameters
     ----------
@@ -56,7 +57,8 @@ def compared(
     wanted = goodput(result).good_requests
     step = scenario.engine.data_parallel_size
     found = None
-    if fixed and wanted:
+    sought = fixed and wanted > 0 and scenario.slo != SLO()
+    if sought:
         first = max(scenario.replicas, step)
         found = fewest_alone(lambda n: goodput(run(n)).good_requests, wanted, first, step)
     others = {"same_fleet": same, "fewest": None if found is None else runs[found]}
@@ -73,7 +75,7 @@ def compared(
         "tried": tried,
         "sentences": [
             *_of_same_fleet(against["same_fleet"], costs, scenario.slo),
-            *_of_fewest(found, against["fewest"], tried, fixed and wanted > 0),
+            *(_of_fewest(found, against["fewest"], tried) if sought else ()),
             *_of_ends(result, same),
         ],
     }
@@ -91,23 +93,19 @@ def fewest_alone(good: Callable[[int], int], wanted: int, first: int, step: int 
 
     Returns
     -------
-    None if doubling does not help any more, or has been tried often enough.
+    None if doubling has not helped twice, or has led to 256 times as many as at first.
 
     >>> fewest_alone(lambda n: min(100, 30 * n), 90, first=1)
     3
     >>> fewest_alone(lambda n: min(100, 30 * n), 101, first=1) is None
     True
     """
-    too_few, n, before = 0, first, -1
-    for _ in range(MOST_TRIES):
-        kept = good(n)
-        if kept >= wanted:
-            break
-        if kept <= before:
+    too_few, n, most, in_vain = 0, first, 0, 0
+    while (kept := good(n)) < wanted:
+        in_vain = in_vain + 1 if 0 < kept <= most else 0
+        if in_vain == 2 or n >= MOST_TIMES * first:
             return None
-        too_few, n, before = n, 2 * n, kept
-    else:
-        return None
+        too_few, n, most = n, 2 * n, max(most, kept)
     while n - too_few > step:
         middle = too_few + (n - too_few) // (2 * step) * step
         if good(middle) >= wanted:
@@ -135,11 +133,11 @@ def _of_same_fleet(found: Saving | None, costs: Bill, slo: SLO) -> list[str]:
     if found is None:
         return ["Without the way out there would be no fleet at all."]
     other = costs.usd_total + found.usd
+    against = f"({dollars(costs.usd_total)} against {dollars(other)})"
     less = "more" if found.usd < 0 else "less"
-    money = (
-        f"the bill is {dollars(abs(found.usd))} {less} ({dollars(costs.usd_total)} against "
-        f"{dollars(other)})"
-    )
+    money = f"the bill is {dollars(abs(found.usd))} {less} {against}"
+    if found.usd == 0:
+        money = f"the bill is the same ({dollars(costs.usd_total)})"
     if found.good_more > 0:
         rest = f"{number(found.good_more)} more requests are good"
         if found.usd < 0:
@@ -148,29 +146,33 @@ def _of_same_fleet(found: Saving | None, costs: Bill, slo: SLO) -> list[str]:
         rest = f"{number(-found.good_more)} fewer requests are good"
     else:
         rest = "as many requests are good"
-    against = "Against the same fleet and the same requests without a way out, one run each"
-    sentences = [f"{against}: {money}, and {rest}."]
+    beside = "Against the same fleet and the same requests without a way out, one run each"
+    sentences = [f"{beside}: {money}, and {rest}."]
     if slo == SLO():
         sentences.append("The scenario has no SLO, so every completed request is good.")
     return sentences
 
 
-def _of_fewest(
-    replicas: int | None, found: Saving | None, tried: list[int], sought: bool
-) -> list[str]:
+def _of_fewest(replicas: int | None, found: Saving | None, tried: list[int]) -> list[str]:
     numbers = ", ".join(map(str, tried))
-    if not sought:
-        return []
     if found is None:
-        return [f"No number of replicas keeps as many good without it (tried {numbers})."]
-    if found.usd < 0:
-        money = f"{dollars(-found.usd)} less than with the way out"
-    else:
-        money = f"{dollars(found.usd)} more than with the way out"
+        return [
+            f"No number of replicas was found that keeps as many good without it (tried {numbers}, "
+            "one run each)."
+        ]
+    count = f"{replicas} replica{'s' if replicas != 1 else ''}"
     return [
-        f"To keep as many good without it takes {replicas} replicas (tried {numbers}); "
-        f"their bill is {money}."
+        f"To keep as many good without it takes {count} (tried {numbers}, one run each): "
+        f"a bill {_beside(found.usd)}."
     ]
+
+
+def _beside(more_usd: float) -> str:
+    """How much more that is than with the way out."""
+    if more_usd == 0:
+        return "as high as with the way out"
+    less = "less" if more_usd < 0 else "more"
+    return f"{dollars(abs(more_usd))} {less} than with the way out"
 
 
 def _of_ends(result: Result, same: Result | None) -> list[str]:

@@ -69,7 +69,7 @@ def _more(
     in_vain = names_in_vain(scenario, trace)
     if in_vain:
         more["names_in_vain"] = in_vain
-    if saving and scenario.overflow is not None:
+    if saving and len(result.calls):
 
         def serve(other: Scenario, words: str) -> Result:
             with watched(f"simulating {words}") as progress:

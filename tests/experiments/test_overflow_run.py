@@ -137,6 +137,39 @@ def test_without_saving_it_is_run_but_once(servecast: Run) -> None:
     assert "saving" not in summary_of("one")
 
 
+def test_without_an_slo_nobody_looks_for_replicas(servecast: Run) -> None:
+    result = servecast("little.yaml", "--out", "one", "--set", "slo={}")
+    saving = summary_of("one")["saving"]
+    assert saving["fewest"] is None
+    assert saving["against_same_fleet"]["good_more"] == 0
+    assert "no SLO, so every completed request is good" in result.stdout
+
+
+def test_a_way_out_that_nobody_took_is_told_in_a_line(servecast: Run) -> None:
+    result = servecast("little.yaml", "--out", "one", "--set", "overflow.when=[{kind: outage}]")
+    assert "No request was sent to an endpoint." in result.stdout
+    assert row(result.stdout, "of it calls of endpoints") == ["$0.00"]
+    assert "saving" not in summary_of("one")
+    assert summary_of("one")["overflow"]["requests"] == 0
+
+
+def test_traffic_that_waits_for_answers_can_overflow(servecast: Run) -> None:
+    chat = {
+        "kind": "synthetic",
+        "arrivals": {"kind": "concurrency", "max_concurrency": 30},
+        "prompt_tokens": 100,
+        "output_tokens": 30,
+        "num_requests": 150,
+    }
+    changes = ("--set", f"traffic={json.dumps(chat)}", "--set", "overflow.stay=[]")
+    result = servecast("little.yaml", "--out", "one", *changes, "--set", "horizon_s=null")
+    assert result.exit_code == 0, result.output
+    summary = summary_of("one")
+    assert summary["overflow"]["requests"] > 0
+    assert summary["saving"]["same_fleet"]["horizon_s"] > summary["horizon_s"]
+    assert "Rent is paid until the last answer" in result.stdout
+
+
 def test_the_printed_bill_adds_up(servecast: Run) -> None:
     assert {line.path for line in COST} >= {f"bill.{name}" for name in COST_LINES}
     result = servecast("little.yaml", "--out", "one")
@@ -208,6 +241,13 @@ def test_a_weight_of_nobody_is_told(servecast: Run) -> None:
     sentence = "queue: weights: no tenant is called 'chta'; did you mean 'chat'?"
     assert f"in vain: {sentence}" in result.stdout
     assert summary_of("one")["names_in_vain"][0].startswith(sentence)
+
+
+def test_a_fleet_that_keeps_nobody_may_be_much_too_small() -> None:
+    assert fewest_alone(lambda n: max(0, n - 20), wanted=3, first=1) == 23
+    assert fewest_alone(lambda n: 0, wanted=3, first=1) is None
+    with_luck = {1: 9, 2: 7, 4: 50}  # far beyond what it bears, more is not always better
+    assert fewest_alone(lambda n: with_luck.get(n, 8), wanted=50, first=1) == 4
 
 
 @pytest.mark.parametrize(
