@@ -58,6 +58,9 @@ class NoCache:
     def keep_private(self, request: Request) -> None:
         """A preempted request finds nothing when it comes back."""
 
+    def leave(self, request: Request, findable: int) -> None:
+        """The request has finished, and its blocks stay taken."""
+
     def release(self, request: Request, slots: int, findable: int) -> None:
         """Give back the blocks of ``slots`` tokens."""
         blocks = -(-slots // self.block_size)
@@ -181,11 +184,15 @@ class PrefixCache(NoCache):
             request.is_private = True
             request.path = (*request.path, (-1 - request.index, ENDLESS))
 
-    def release(self, request: Request, slots: int, findable: int) -> None:
-        """Give back the blocks of ``slots`` tokens; those full with ``findable`` have a hash."""
+    def leave(self, request: Request, findable: int) -> None:
+        """The request has finished, and its blocks stay taken; those full have a hash."""
         self.register(request, findable)
         if self.writers:
             self._unwatch(request)
+
+    def release(self, request: Request, slots: int, findable: int) -> None:
+        """Give back the blocks of ``slots`` tokens; those full with ``findable`` have a hash."""
+        self.leave(request, findable)
         named = request.named_blocks
         blocks = -(-slots // self.block_size)
         if blocks > named:

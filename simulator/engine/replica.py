@@ -79,6 +79,11 @@ class Replica:
         self._aborted.append(request)
         self._take_notice()
 
+    def give_back(self, request: Request) -> None:
+        """The blocks that a finished request has kept are free, and others may have waited."""
+        self.scheduler.give_back(request)
+        self._take_notice()
+
     @property
     def leaving(self) -> list[Request]:
         """Requests that nobody waits for, which are still here until a step is composed."""

@@ -47,6 +47,9 @@ class Request:
         "stay_from",
     )
 
+    keeps_blocks = False
+    """Whether its blocks stay taken once it has finished, because somebody has yet to read them."""
+
     def __init__(
         self,
         index: int,

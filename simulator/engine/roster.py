@@ -34,6 +34,8 @@ class Roster:
         self.behind: list[Request] = []
         """In order of admission."""
         self.finishing: list[Request] = []
+        self.kept: dict[Request, tuple[int, int]] = {}
+        """Finished requests whose blocks are still taken, with their slots and findable tokens."""
         self.step = 0
         """Steps composed so far."""
         self.tokens_in_flight = 1 if config.async_scheduling else 0
@@ -187,12 +189,25 @@ class Roster:
             if request.running:
                 del self.running[request]
                 request.running = False
-                self.cache.release(request, request.computed, request.computed)
+                self.go(request, request.computed, request.computed)
             else:
                 self.waiting.remove(request)  # preempted with its last token on the way
             self.cache.finish(request)
             request.generated = request.output_tokens
         return finished
+
+    def go(self, request: Request, slots: int, findable: int) -> None:
+        """A request that has finished gives its blocks back, or keeps them until `give_back`."""
+        if request.keeps_blocks:
+            self.cache.leave(request, findable)
+            self.kept[request] = slots, findable
+        else:
+            self.cache.release(request, slots, findable)
+
+    def give_back(self, request: Request) -> None:
+        """Whoever had to read the blocks of a finished request has done so."""
+        if request in self.kept:  # it had none if it was preempted with its last token on the way
+            self.cache.release(request, *self.kept.pop(request))
 
     def abort(self, request: Request) -> None:
         """Nobody waits for the request any more: between two steps it leaves, wherever it is.

@@ -33,6 +33,7 @@ class Scheduler:
         self.commit = self.roster.commit
         self.abort = self.roster.abort
         self.wreck = self.roster.wreck
+        self.give_back = self.roster.give_back
 
     @property
     def preempted(self) -> bool:
@@ -75,7 +76,7 @@ class Scheduler:
 
     def _check_progress(self, batch: Batch) -> None:
         """Stop a run in which requests preempt each other for ever, as they may in vLLM too."""
-        if batch.decode_seqs:
+        if batch.decode_seqs or self.roster.kept:  # or blocks will come back by themselves
             self.roster.preempted_in_vain = 0
         elif self.roster.preempted_in_vain > 10 * (self.load + 10):
             rows = sorted(request.index for request in (*self.running, *self.waiting))

@@ -127,7 +127,7 @@ class SpeculativeRoster(Roster):
             request.running = False
             known = min(request.computed, request.known - 1)
             slots = max(request.slots, request.computed)
-            self.cache.release(request, slots, max(known, request.findable_floor))
+            self.go(request, slots, max(known, request.findable_floor))
         else:
             self.waiting.remove(request)
         self.cache.finish(request)

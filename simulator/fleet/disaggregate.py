@@ -32,6 +32,7 @@ class Disaggregated(Gateway):
         output = self.outputs[call.row] if decoding else 1
         attempt = Attempt(call, unit, self.clock.now, output, path)
         attempt.leg = "decode" if decoding else "prefill"
+        attempt.keeps_blocks = not decoding
         if decoding:
             attempt.received = call.prompt_tokens - 1
         self.submit(attempt)
@@ -58,16 +59,21 @@ class Disaggregated(Gateway):
                 call.held_in = None
 
     def finished(self, attempt: Attempt, now_s: float) -> None:
-        """A prompt is done, and its KV cache travels; or an answer is."""
+        """A prompt is done, and its KV cache travels, out of blocks that stay taken; or an answer.
+
+        A transfer that has begun goes on though nobody waits for it any more.
+        """
         if attempt.leg == "decode":
             super().finished(attempt, now_s)
             return
-        call = attempt.call
+        call, engine = attempt.call, attempt.unit.engine
         attempt.leg = "travel"
         self.tokens[attempt.unit.number] -= attempt.prompt_tokens
         self.log.preemptions[call.row] += attempt.preemptions
 
         def arrive() -> None:
+            if engine is not None and engine is attempt.unit.engine:  # else they are gone with it
+                engine.give_back(attempt)
             if attempt.over:  # given up on the way, or lost with the replica that sent it
                 return
             self._over(attempt)
@@ -88,6 +94,7 @@ class Disaggregated(Gateway):
 
     def _abort(self, attempt: Attempt) -> None:
         if attempt.leg != "travel":
+            attempt.keeps_blocks = False  # should it finish before it can leave, nobody reads them
             super()._abort(attempt)
             return
         self._over(attempt)

@@ -125,7 +125,8 @@ class Disaggregation(Value):
     """Prompts are computed in one pool and answers in another; the KV cache travels between.
 
     The decoding engine gets all of it but the last prompt token, computes that again, and gives the
-    first token, as vLLM's NIXL connector does.
+    first token, as vLLM's NIXL connector does. Until all is there the prompt's blocks stay taken on
+    the replica that sends them.
     """
 
     prefill: Text

@@ -8,6 +8,7 @@ import pytest
 from hardware_profiles.link import Link
 from simulator.economics.bill import bill
 from tests.support.fleets import Draw, Play
+from workloads.clients import Client
 from workloads.trace import Trace
 
 KV_BYTES_PER_TOKEN = 131_072  # Llama-3.1-8B: 2 x 32 layers x 8 heads x 128 x 2 bytes
@@ -65,6 +66,51 @@ def test_a_prompt_travels_before_the_first_token(play: Play) -> None:
     assert decode["prefill_tokens"].sum() == 1
     assert decode["num_steps"].sum() == 10
     assert result.requests["outcome"][0] == "completed"
+
+
+def steps_of(result: Any, replica: int) -> Any:
+    return result.steps[result.steps["replica"] == replica]
+
+
+def tight(play: Play, trace: Trace, blocks: int, **more: Any) -> Any:
+    """Prompts of 25 blocks that travel for 0.0524 s each, over a cache of so many blocks."""
+    engine = {"max_num_seqs": 16, "max_num_batched_tokens": 512, "num_gpu_blocks_override": blocks}
+    slow = {"like": "infiniband-ndr", "bandwidth_gb_s": 1.0, "latency_us": 0}
+    pools = [{"name": "p", "engine": engine}, {"name": "d"}]
+    return play(trace, pools=pools, **more,
+                disaggregation={"prefill": "p", "decode": "d", "link": slow})  # fmt: skip
+
+
+def test_the_blocks_of_a_prompt_are_taken_until_its_kv_has_been_sent(play: Play) -> None:
+    trace = Trace.from_columns([0.0, 0.0], [400, 400], [5, 5])
+    travel_s = 400 * KV_BYTES_PER_TOKEN / 1e9
+    # With room for both the second prompt starts at once; else when the first has been sent.
+    roomy = steps_of(tight(play, trace, 60), 0)
+    assert roomy["end_s"].iloc[0] + travel_s > roomy["start_s"].iloc[-1]
+    scarce = steps_of(tight(play, trace, 40), 0)
+    first_end_s = scarce["end_s"].iloc[0]
+    assert scarce["start_s"].iloc[-1] == pytest.approx(first_end_s + travel_s)
+    assert (tight(play, trace, 40).requests["outcome"] == "completed").all()
+
+
+def test_who_walks_away_leaves_the_blocks_taken_until_they_are_sent(play: Play) -> None:
+    trace = Trace.from_columns([0.0, 0.03], [400, 400], [5, 5])
+    impatient = Client(timeout_s=0.04)  # at 0.04 s the first prompt travels
+    result = tight(play, trace.sent_by(impatient), 40)
+    assert (result.requests["outcome"] == "timed_out").all()
+    starts = steps_of(result, 0)["start_s"].tolist()
+    assert starts == steps_of(tight(play, trace, 40), 0)["start_s"].tolist()
+    assert starts[1] > 0.04
+
+
+def test_blocks_that_wait_to_be_read_are_gone_with_their_engine(play: Play) -> None:
+    trace = Trace.from_columns([0.0, 0.1], [400, 400], [5, 5])
+    crash = {"kind": "engine_crash", "at_s": [0.04], "pool": "p", "restart_s": 0.01}
+    result = tight(play, trace, 40, faults=[crash])
+    assert (result.requests["outcome"] == "completed").all()
+    assert result.events.loc[result.events["event"] == "lost", "request"].tolist() == [0]
+    # The prompt that was on its way is computed again, as soon as the engine is there.
+    assert steps_of(result, 0)["start_s"].iloc[1] == pytest.approx(0.05)
 
 
 def test_with_a_faster_link_nobody_waits_longer(play: Play, draw: Draw) -> None:
