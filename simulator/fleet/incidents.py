@@ -1,0 +1,159 @@
+"""What went wrong in a run, as one knows who sees all of it: what alerts are held against."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hardware_profiles.errors import InputError
+from simulator.record.metrics import meets_slo
+
+if TYPE_CHECKING:
+    from simulator.record.result import Result
+
+__all__ = ["Incident", "bad_requests", "faults", "incidents"]
+
+Bools = NDArray[np.bool_]
+MOST_BINS = 1_000_000
+BROKEN = ("gpu_failure", "engine_crash", "zone_outage")
+"""Events after which a replica is out of order until it is ready again."""
+TOLD = (*BROKEN, "ready", "slow_gpu", "fast again", "reclaim notice", "draining")
+
+
+class Incident(NamedTuple):
+    """Something went wrong."""
+
+    what: str
+    """Kinds of the faults, and ``slo`` where requests missed the SLO; commas between."""
+    start_s: float
+    end_s: float
+    replicas: tuple[int, ...] = ()
+    """Those that faults struck."""
+
+
+def incidents(
+    result: Result, bin_s: float = 60.0, bad_share: float = 0.05, join_s: float = 0.0
+) -> list[Incident]:
+    """What a perfect observer would call incidents.
+
+    Faults that struck, until what they took is back; and times in which more than a share of the
+    requests that arrived missed the SLO. What overlaps is one incident.
+
+    Parameters
+    ----------
+    bin_s : requests are judged by the bin in which they arrived. [s]
+    bad_share : of the requests of a bin, above which it is an incident.
+    join_s : what begins at most so long after another has ended is the same incident. [s]
+
+    Raises
+    ------
+    InputError
+        If the bins are so short that there are more than a million.
+    """
+    found = [*faults(result), *_bad_times(result, bin_s, bad_share)]
+    merged: list[Incident] = []
+    for incident in sorted(found, key=lambda i: (i.start_s, i.end_s)):
+        if merged and incident.start_s <= merged[-1].end_s + join_s:
+            merged[-1] = _joined(merged[-1], incident)
+        else:
+            merged.append(incident)
+    return merged
+
+
+def _joined(one: Incident, other: Incident) -> Incident:
+    kinds = dict.fromkeys([*one.what.split(", "), *other.what.split(", ")])
+    end_s = max(one.end_s, other.end_s)
+    replicas = tuple(sorted({*one.replicas, *other.replicas}))
+    return Incident(", ".join(kinds), one.start_s, end_s, replicas)
+
+
+def faults(result: Result) -> list[Incident]:
+    """Faults that struck a replica, each to its end; several may overlap.
+
+    A failure ends when the replica is ready again, its weights loaded, or has been given back. A
+    slow GPU ends when it is as fast as it was. A spot reclaim begins with the notice, from which on
+    the replica takes nothing new, and ends when its pool has another replica ready in its place;
+    without one it lasts to the end of the run. Who was leaving anyway leaves no gap.
+    """
+    events = result.events
+    events = events[events["event"].isin(TOLD)]
+    columns = result.replicas[["replica", "stopped_s"]].to_numpy().tolist()
+    stopped_s = {int(number): stop_s for number, stop_s in columns}
+    found: list[Incident] = []
+    for pool in events["pool"].unique():
+        mine = events[events["pool"] == pool]
+        rows = zip(mine["time_s"].tolist(), mine["event"], mine["replica"].tolist(), strict=True)
+        found += _of_pool(rows, stopped_s, result.horizon_s)
+    return found
+
+
+def _of_pool(
+    events: Iterable[tuple[float, str, int]], stopped_s: Mapping[int, float], end_s: float
+) -> list[Incident]:
+    """Faults at one pool, from its events in order."""
+    found: list[Incident] = []
+    broken: dict[int, Incident] = {}
+    slow: dict[int, list[float]] = {}
+    gaps: deque[Incident] = deque()  # places of reclaimed replicas, the oldest is filled first
+    draining: set[int] = set()
+    for time_s, event, number in events:
+        if event in BROKEN:
+            if number in broken:  # broken anew before it was mended
+                found.append(broken[number]._replace(end_s=time_s))
+            broken[number] = Incident(event, time_s, stopped_s[number], (number,))
+        elif event == "ready" and number in broken:
+            found.append(broken.pop(number)._replace(end_s=time_s))
+        elif event == "ready" and gaps:
+            found.append(gaps.popleft()._replace(end_s=time_s))
+        elif event == "slow_gpu":
+            slow.setdefault(number, []).append(time_s)
+        elif event == "fast again":
+            slow[number].append(-1.0)
+            if 2 * slow[number].count(-1.0) == len(slow[number]):
+                over_s = min(time_s, stopped_s[number])
+                found.append(Incident("slow_gpu", slow.pop(number)[0], over_s, (number,)))
+        elif event == "reclaim notice":
+            left = number in draining
+            over_s = stopped_s[number] if left else end_s
+            gap = Incident("spot_reclaim", time_s, over_s, (number,))
+            (found if left else gaps).append(gap)
+        elif event == "draining":
+            draining.add(number)
+    for number, instants in slow.items():
+        found.append(Incident("slow_gpu", instants[0], stopped_s[number], (number,)))
+    return [*found, *broken.values(), *gaps]
+
+
+def bad_requests(result: Result) -> Bools:
+    """For each request, whether it missed the SLO, or did not get to its end.
+
+    One that is under way when the run stops is bad only if its first token is late already.
+    """
+    bad = ~meets_slo(result)
+    under_way = (result.requests["outcome"] == "unfinished").to_numpy(dtype=bool)
+    if under_way.any():
+        bound = result.scenario.slo.ttft_s or np.inf
+        age_s = result.horizon_s - result.requests["arrival_s"].to_numpy()
+        first = result.requests["ttft_s"].fillna(np.inf).to_numpy()
+        bad &= ~under_way | (np.minimum(age_s, first) > bound)
+    return bad
+
+
+def _bad_times(result: Result, bin_s: float, bad_share: float) -> list[Incident]:
+    arrival_s = result.requests["arrival_s"].to_numpy()
+    if len(arrival_s) == 0:
+        return []
+    if arrival_s.max() / bin_s > MOST_BINS:
+        raise InputError(
+            f"incidents.bin_s: {bin_s:g} s makes more than {MOST_BINS:,} bins of this run"
+        )
+    number = (arrival_s // bin_s).astype(np.int64)
+    total = np.bincount(number)
+    bad = np.bincount(number, weights=bad_requests(result), minlength=len(total))
+    over = np.flatnonzero(bad > bad_share * np.maximum(total, 1))
+    end_s = result.horizon_s
+    return [Incident("slo", float(i * bin_s), min(float((i + 1) * bin_s), end_s)) for i in over]

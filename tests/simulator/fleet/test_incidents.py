@@ -1,0 +1,105 @@
+"""Incidents last as long as what they took is gone, and are not what was done on purpose."""
+
+from typing import Any
+
+import pytest
+
+from hardware_profiles.errors import InputError
+from simulator.fleet.incidents import Incident, bad_requests, faults, incidents
+from tests.support.fleets import Draw, Play
+
+START_UP = {"provision_s": 3.0, "storage_gb_s": 16.0, "warm_up_s": 1.0}
+LOAD_S = 16.06 / 16.0 + 1.0
+"""Weights of Llama-3.1-8B, and warm-up."""
+RECLAIM = {"kind": "spot_reclaim", "at_s": [8.0], "notice_s": 2.0, "replicas": [0]}
+
+
+def one(found: list[Incident]) -> Incident:
+    assert len(found) == 1, found
+    return found[0]
+
+
+def test_a_crash_lasts_until_the_weights_are_loaded_again(play: Play, draw: Draw) -> None:
+    crash = {"kind": "engine_crash", "at_s": [8.0], "restart_s": 2.0}
+    found = one(faults(play(draw(900), replicas=2, start_up=START_UP, faults=[crash])))
+    assert found.what == "engine_crash"
+    assert found.replicas == (0,)
+    assert found.start_s == 8.0
+    assert found.end_s == pytest.approx(8.0 + 2.0 + LOAD_S, abs=0.1)
+
+
+def test_a_reclaim_lasts_from_the_notice_to_another_that_is_ready(play: Play, draw: Draw) -> None:
+    found = one(faults(play(draw(900), replicas=2, start_up=START_UP, faults=[RECLAIM])))
+    assert found.what == "spot_reclaim"
+    assert found.start_s == 8.0
+    assert found.end_s == pytest.approx(8.0 + 3.0 + LOAD_S, abs=0.1)
+
+
+def test_a_reclaimed_replica_that_had_nothing_to_do_is_gone_too(play: Play, draw: Draw) -> None:
+    """It stops at once, and no event says `reclaimed`."""
+    found = one(faults(play(draw(40, rate=2), replicas=2, start_up=START_UP, faults=[RECLAIM])))
+    assert found.end_s - found.start_s == pytest.approx(3.0 + LOAD_S, abs=0.1)
+
+
+def test_what_is_not_replaced_is_gone_to_the_end(play: Play, draw: Draw) -> None:
+    result = play(draw(900), replicas=2, faults=[{**RECLAIM, "replace": False}])
+    assert one(faults(result)).end_s == result.horizon_s
+
+
+def test_a_reclaim_of_who_was_leaving_leaves_no_gap(play: Play, draw: Draw) -> None:
+    upgrade = {"kind": "rolling_upgrade", "at_s": 7.95, "mode": "in_place", "at_once": 1}
+    fleet = {"replicas": 2, "operations": [upgrade], "faults": [{**RECLAIM, "replace": False}]}
+    result = play(draw(900), **fleet)
+    stopped_s = result.replicas["stopped_s"][0]
+    assert one(faults(result)).end_s == stopped_s < result.horizon_s
+
+
+def test_an_upgrade_that_runs_out_of_patience_is_no_incident(play: Play, draw: Draw) -> None:
+    upgrade = {"kind": "rolling_upgrade", "at_s": 8.0, "mode": "surge", "drain_timeout_s": 0.01}
+    result = play(draw(900), replicas=2, start_up=START_UP, operations=[upgrade])
+    assert (result.events["event"] == "reclaimed").any()
+    assert faults(result) == []
+
+
+def test_a_slow_gpu_lasts_until_all_that_is_wrong_with_it_is_over(play: Play, draw: Draw) -> None:
+    slow = [
+        {"kind": "slow_gpu", "at_s": [5.0], "factor": 1.5, "lasts_s": 10.0},
+        {"kind": "slow_gpu", "at_s": [7.0], "factor": 1.2, "lasts_s": 1.0},
+    ]
+    found = one(faults(play(draw(900), replicas=2, faults=slow)))
+    assert (found.what, found.start_s, found.end_s) == ("slow_gpu", 5.0, 15.0)
+
+
+def test_an_outage_is_one_incident_at_all_its_replicas(play: Play, draw: Draw) -> None:
+    outage = {"kind": "zone_outage", "zones": 2, "zone": 1, "at_s": [5.0], "lasts_s": 4.0}
+    found = one(incidents(play(draw(600, 30), replicas=4, faults=[outage])))
+    assert found == Incident("zone_outage", 5.0, 9.0, (1, 3))
+
+
+def test_what_breaks_anew_before_it_is_mended_is_one_incident(play: Play, draw: Draw) -> None:
+    broken: list[dict[str, Any]] = [
+        {"kind": "engine_crash", "at_s": [5.0], "restart_s": 6.0},
+        {"kind": "zone_outage", "zones": 2, "zone": 0, "at_s": [6.0], "lasts_s": 8.0},
+    ]
+    found = one(incidents(play(draw(600, 30), replicas=2, faults=broken)))
+    assert found == Incident("engine_crash, zone_outage", 5.0, 14.0, (0,))
+
+
+def test_what_lies_close_together_is_joined_if_asked(play: Play, draw: Draw) -> None:
+    crash = {"kind": "engine_crash", "at_s": [5.0, 9.0], "restart_s": 1.0}
+    result = play(draw(600, 30), replicas=2, faults=[crash])
+    assert len(incidents(result)) == 2
+    assert one(incidents(result, join_s=3.0)).end_s == 10.0
+
+
+def test_bad_times_are_those_in_which_more_than_a_share_missed(play: Play, draw: Draw) -> None:
+    result = play(draw(1200, 60), slo={"ttft_s": 0.5})
+    arrived = result.requests["arrival_s"].to_numpy()
+    bad = bad_requests(result)
+    for incident in incidents(result, bin_s=2, bad_share=0.3):
+        inside = (arrived >= incident.start_s) & (arrived < incident.end_s)
+        assert bad[inside].mean() > 0.3
+    assert bad.any()
+    assert not bad.all()
+    with pytest.raises(InputError, match="bin_s"):
+        incidents(result, bin_s=1e-9)
