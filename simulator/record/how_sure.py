@@ -23,7 +23,8 @@ def how_sure(result: Result, latency: Mapping[str, Mapping[str, float]]) -> dict
 
     Several pools may rest on several calibrations: each is named, and an interval is as wide as
     that of the least certain pool. The intervals tell how far the model may be off, not how much
-    one run differs from the next.
+    one run differs from the next. How far endpoints are off is not known: the intervals are as wide
+    as if all had been served here, and there are none where nothing was.
 
     Parameters
     ----------
@@ -39,6 +40,10 @@ def how_sure(result: Result, latency: Mapping[str, Mapping[str, float]]) -> dict
     told = {name: one.sentence for name, one in known.items()}
     several = len(set(told.values())) > 1
     lines = [f"{name}: {line}" for name, line in told.items()] if several else [*told.values()][:1]
+    away = int((result.calls["outcome"] == "ok").sum())
+    if away:
+        lines.append(f"{away:,} answers are of endpoints, whose times were not measured here")
+    served_here = away < int((result.requests["outcome"] == "completed").sum())
     return {
         "is_calibrated": all(one.is_calibrated for one in known.values()),
         "sentence": "; ".join(lines),
@@ -50,7 +55,8 @@ def how_sure(result: Result, latency: Mapping[str, Mapping[str, float]]) -> dict
         "interval_s": {
             f"{name}_s": found
             for name in LATENCIES
-            if (found := _intervals(name, latency[f"{name}_s"], [*known.values()]))
+            if (served_here or not away)
+            and (found := _intervals(name, latency[f"{name}_s"], [*known.values()]))
         },
     }
 

@@ -122,6 +122,19 @@ def test_hits_of_ones_own_cache_are_counted_at_home() -> None:
     assert prefix_hit_rate(result) == pytest.approx(160 / (2 * 176))
 
 
+def test_how_sure_a_run_is_does_not_vouch_for_endpoints() -> None:
+    overflow = {"when": [{"kind": "always"}], "endpoints": [ENDPOINT], "tenants": ["b"]}
+    base = {**BASE, "step_time": {"kind": "roofline"}, "overflow": overflow}
+    columns = ([0.0, 1.0], [10, 10], [5, 5])
+    both = Trace.from_columns(*columns, tenant=["a", "b"])
+    certainty = summarise(simulate(Scenario.parse(base), both))["certainty"]
+    assert "1 answers are of endpoints" in certainty["sentence"]
+    assert certainty["interval_s"]["ttft_s"]
+    none_here = Trace.from_columns(*columns, tenant=["b", "b"])
+    certainty = summarise(simulate(Scenario.parse(base), none_here))["certainty"]
+    assert certainty["interval_s"] == {}
+
+
 def test_a_bin_of_no_length_is_refused(result: Result) -> None:
     with pytest.raises(ValueError, match="bin_s must be positive"):
         overflow_by(result, 0.0)
