@@ -13,6 +13,7 @@ from simulator.economics.attribution import attribute
 from simulator.economics.bill import bill
 from simulator.fleet import run as fleet_run
 from simulator.fleet.gateway import Gateway
+from simulator.record.overflowed import overflow_by, overflowed
 from simulator.record.runs import Runs
 from simulator.record.summary import summarise
 from simulator.record.tables import OUTCOMES
@@ -24,6 +25,7 @@ def check(result: Result, trace: Trace) -> None:
     each_request_has_ended_once(result, trace)
     every_second_has_a_state(result)
     the_bill_is_what_was_provisioned(result)
+    only_those_left_who_may(result)
     if not result.scenario.engine.speculative_config:
         tokens_are_conserved(result, trace)
 
@@ -70,6 +72,24 @@ def the_bill_is_what_was_provisioned(result: Result) -> None:
     rent = lines[[name for name in lines.index if name.startswith("gpu_rent")]].sum()
     assert rent == pytest.approx(usd)
     assert lines["endpoint_calls"] == pytest.approx(result.calls["usd"].sum())
+
+
+def only_those_left_who_may(result: Result) -> None:
+    policy, calls = result.scenario.overflow, result.calls
+    if policy is None:
+        assert calls.empty
+        return
+    sent = result.requests.loc[calls["request"]]
+    assert not sent["tenant"].isin(policy.stay).any()
+    assert policy.tenants is None or sent["tenant"].isin(policy.tenants).all()
+    assert policy.priorities is None or sent["priority"].isin(policy.priorities).all()
+    answered = calls[calls["outcome"] == "ok"]
+    assert answered["request"].is_unique
+    assert (result.requests.loc[answered["request"], "outcome"] == "completed").all()
+    told = overflowed(result)
+    assert told["calls"] == len(calls)
+    assert told["usd"] == pytest.approx(calls["usd"].sum())
+    assert overflow_by(result)["calls"].sum() == len(calls)
 
 
 def tokens_are_conserved(result: Result, trace: Trace) -> None:
