@@ -183,7 +183,13 @@ class Scenario(Value):
                     )
         if len(names) > 1 and self.pool_choice is None and self.disaggregation is None:
             raise InputError("pools: say which pool a request goes to, with pool_choice")
-        self.plans()
+        for name, plan in self.plans().items():
+            size, here = plan.engine.block_size, self.engine.block_size
+            if plan.engine.enable_prefix_caching and size != here:
+                raise InputError(
+                    f"pools: {name}: engine.block_size is {size} and the scenario's {here}, but "
+                    "prompts are named in blocks of one size; say it in both"
+                )
         return self
 
     def plans(self) -> dict[str, Scenario]:

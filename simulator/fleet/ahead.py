@@ -98,7 +98,7 @@ class Ahead:
             latest = float(piece.arrival_s[-1])
             self.meta = dict(piece.meta)
             admitted = piece.prompt_tokens + piece.output_tokens <= self._room.max_model_len
-            check_size(piece, admitted, self._room.blocks, self._room.block_size)
+            check_size(piece, admitted, self._room.blocks, self._room.block_size, self.requests)
             whole = self._named_whole(piece)
             for start in range(0, len(piece), AT_ONCE):
                 part = slice(start, min(start + AT_ONCE, len(piece)))

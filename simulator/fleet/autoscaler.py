@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 from hardware_profiles.errors import InputError
 from hardware_profiles.profile import NotNegative, Positive
 from hardware_profiles.value import Value
+from simulator.fleet.beat import SHORTEST_S, Beat
 
 __all__ = [
     "Autoscaler",
@@ -50,7 +51,7 @@ Desired = Callable[[Seen], float]
 class _Scaler(Value):
     min_replicas: Annotated[int, Field(ge=0)] = 1
     max_replicas: Annotated[int, Field(ge=1)]
-    interval_s: NotNegative = 15.0
+    interval_s: Beat = 15.0
     """Time between two looks; 0: at every arrival and every end of a request. [s]"""
     scale_up_window_s: NotNegative = 0.0
     """It goes up to the smallest number wanted within so long. [s]"""
@@ -179,7 +180,7 @@ class Predictive(_Scaler):
     period_s: Positive = DAY_S
     lead_s: NotNegative = 300.0
     window_s: Positive = 300.0
-    interval_s: Positive = 15.0
+    interval_s: Annotated[float, Field(ge=SHORTEST_S)] = 15.0
 
     def start(self) -> Desired:
         """What runs: arrivals counted at each look."""

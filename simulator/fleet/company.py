@@ -16,7 +16,7 @@ from simulator.fleet.ahead import Ahead, Block, Room, rows_of
 from simulator.fleet.gateway import Gateway
 from simulator.fleet.plain import Plain
 from simulator.fleet.rows import Rows
-from simulator.fleet.run import begin, close, gateway_of, replica_columns
+from simulator.fleet.run import begin, close, gateway_of, replica_columns, room_of
 from simulator.fleet.unit import STOPPED
 from simulator.record.chapter import Fleet, Teller
 from simulator.record.recorder import ReplicaLog, WindowLog
@@ -168,17 +168,10 @@ class _WithPolicies:
         nobody = first.take([])  # rows come with their blocks
         self._gateway = gateway = gateway_of(scenario, nobody, self.clock, log, Rows(), None)
         gateway.left = 1  # the source, until it has run dry
-        pools = gateway.pools
-        room = Room(
-            max(pool.config.max_model_len for pool in pools),
-            min(pool.blocks for pool in pools) - 1,
-            scenario.engine.block_size,
-            bool(scenario.engine.enable_prefix_caching),
-        )
-        step_time = pools[0].step_time
+        step_time = gateway.pools[0].step_time
         client = step_time.client_overhead if scenario.client_overhead else (0.0, 0.0)
         self.teller = Teller(scenario, version, log, _Logs(gateway), client)
-        self.ahead = Ahead(pieces, room, self._expect)
+        self.ahead = Ahead(pieces, room_of(gateway), self._expect)
         begin(gateway)
         gateway.done.callbacks.append(self._done)
         self.clock.process(self._arrivals(requests))

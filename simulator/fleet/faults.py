@@ -18,8 +18,8 @@ Numbers = tuple[Annotated[int, Field(ge=0)], ...]
 
 
 class _Fault(Value):
-    mtbf_h: Positive | None = None
-    """Mean time between two at one replica, exponential. [h]"""
+    mtbf_h: Annotated[float, Field(ge=1e-4)] | None = None
+    """Mean time between two at one replica, exponential; a third of a second at least. [h]"""
     at_s: tuple[NotNegative, ...] = ()
     """Instead, or besides, at these instants. [s]"""
     pool: Text | None = None

@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from hardware_profiles.profile import NotNegative
 from hardware_profiles.value import Value
+from simulator.fleet.beat import Beat
 
 __all__ = ["LeastLoaded", "LoadRouter", "PowerOfTwo", "Random", "RoundRobin"]
 
@@ -17,7 +17,7 @@ __all__ = ["LeastLoaded", "LoadRouter", "PowerOfTwo", "Random", "RoundRobin"]
 class LoadRouter(Value):
     """A router that goes by the number of requests at each replica, or by nothing at all."""
 
-    stale_s: NotNegative = 0.0
+    stale_s: Beat = 0.0
     """Replicas are asked how they are every so many seconds; 0: it is always known [s]."""
 
     def choose(self, number: int, loads: Sequence[int], rng: np.random.Generator) -> int:

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from hardware_profiles.profile import NotNegative
 from hardware_profiles.value import Value
+from simulator.fleet.beat import Beat
 from simulator.fleet.calls import Call
 from simulator.fleet.router import LeastLoaded, LoadRouter, PowerOfTwo, Random, RoundRobin
 from simulator.fleet.signals import Signals
@@ -26,7 +27,7 @@ class Choose(Protocol):
 
 
 class _Remembering(Value):
-    stale_s: NotNegative = 0.0
+    stale_s: Beat = 0.0
     """Replicas are asked how they are every so many seconds; 0: it is always known [s]."""
 
     def start(self, rng: np.random.Generator) -> Choose:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from simulator.clock import Clock
 from simulator.fleet import striking
 from simulator.fleet.adapters import WithAdapters
+from simulator.fleet.ahead import Room
 from simulator.fleet.disaggregate import Disaggregated
 from simulator.fleet.gateway import Gateway
 from simulator.fleet.pool import Pool
@@ -51,8 +52,8 @@ def run_fleet(
     check_who_may_leave(scenario, trace)
     clock = Clock()
     log = RequestLog(len(trace))
-    config = scenario.engine
-    paths = shared_paths(trace, config.block_size) if config.enable_prefix_caching else []
+    caching = any(plan.engine.enable_prefix_caching for plan in scenario.plans().values())
+    paths = shared_paths(trace, scenario.engine.block_size) if caching else []
     rows = Rows(trace, paths)
     gateway = gateway_of(scenario, trace, clock, log, rows, 1 if step_by_step else None)
     _check_lengths(gateway, trace)
@@ -90,17 +91,30 @@ def gateway_of(
     return gateway
 
 
+def room_of(gateway: Gateway) -> Room:
+    """What a request may need at most: what the roomiest pool holds, for another may have the rest.
+
+    Where prompts are computed in one pool and answers in another, all pass through each.
+    """
+    pools, every = gateway.pools, gateway.scenario.disaggregation is not None
+    pick = min if every else max
+    roomiest = pick(pools, key=lambda pool: pool.longest)
+    return Room(
+        pick(pool.config.max_model_len for pool in pools),
+        roomiest.blocks - 1,
+        roomiest.config.block_size,
+        any(pool.config.enable_prefix_caching for pool in pools),
+    )
+
+
 def _check_lengths(gateway: Gateway, trace: Trace) -> None:
     """Which requests are let in at all; where pools differ, each refuses what it cannot hold."""
-    pools, lengths = gateway.pools, trace.prompt_tokens + trace.output_tokens
-    admitted = lengths <= max(pool.config.max_model_len for pool in pools)
+    room, lengths = room_of(gateway), trace.prompt_tokens + trace.output_tokens
+    admitted = lengths <= room.max_model_len
     gateway.rows.admitted[:] = admitted.tolist()
-    roomiest = max(pools, key=lambda pool: pool.longest)
-    if gateway.scenario.disaggregation is not None:  # all pass through each
-        roomiest = min(pools, key=lambda pool: pool.longest)
-    elif len(pools) > 1:
+    if len(gateway.pools) > 1 and gateway.scenario.disaggregation is None:
         gateway.rows.lengths[:] = lengths.tolist()
-    check_size(trace, admitted, roomiest.blocks - 1, roomiest.config.block_size)
+    check_size(trace, admitted, room.blocks, room.block_size)
 
 
 def begin(gateway: Gateway) -> None:

@@ -83,6 +83,13 @@ FLEETS: dict[str, dict[str, Any]] = {
         "pools": [{"name": "short"}, {"name": "long", "gpu": "l40s", "replicas": 2}],
         "pool_choice": {"kind": "by_length", "up_to": [500]},
     },
+    "pools of two sizes": {
+        "pools": [
+            {"name": "small", "engine": {"num_gpu_blocks_override": 40}},
+            {"name": "large", "engine": {"num_gpu_blocks_override": 4000}},
+        ],
+        "pool_choice": {"kind": "by_length", "up_to": [400]},
+    },
     "prefill apart": {
         "pools": [{"name": "p"}, {"name": "d"}],
         "disaggregation": {"prefill": "p", "decode": "d", "link": "infiniband-ndr"},
@@ -206,6 +213,29 @@ def test_what_cannot_be_read_ahead_is_said_in_one_line(changes: Any, line: str) 
     with pytest.raises(InputError, match=line) as caught:
         told(scenario(**changes))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("shape", ["by length", "prefill apart"])
+def test_a_long_run_refuses_what_a_whole_one_refuses(shape: str) -> None:
+    """By the larger pool where one of them serves a request, by the smaller where all do."""
+    pools = [
+        {"name": "a", "engine": {"num_gpu_blocks_override": 100}},
+        {"name": "b", "engine": {"num_gpu_blocks_override": 300}},
+    ]
+    way: dict[str, Any] = {"pool_choice": {"kind": "by_length", "up_to": [50]}}
+    if shape == "prefill apart":
+        way = {"disaggregation": {"prefill": "a", "decode": "b", "link": "nvlink4"}}
+    plan = scenario(pools=pools, **way)
+    fits = Trace.from_columns(np.arange(300.0), [1000] * 300, [100] * 300)
+    too_long = Trace.from_columns([300.0, 301.0], [100, 4780], [5, 100])
+    both = Trace.from_columns(np.arange(302.0), [1000] * 300 + [100, 4780], [100] * 300 + [5, 100])
+    with pytest.raises(InputError, match=r"needs .* KV blocks, the cache has") as whole:
+        simulate(plan, both)
+    with pytest.raises(InputError) as in_pieces:
+        told(plan, [fits, too_long])
+    assert str(in_pieces.value).split(" (")[0] == str(whole.value).split(" (")[0]
+    if shape == "by length":
+        assert_same(*told(plan, [fits]), simulate(plan, fits))
 
 
 def test_a_bad_row_far_behind_is_named_when_it_is_reached(tmp_path: Path) -> None:

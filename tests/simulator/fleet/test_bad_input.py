@@ -18,6 +18,39 @@ TWO = [{"name": "a"}, {"name": "b"}]
         ({"router": {"kind": "leest_loaded"}}, "did you mean 'least_loaded'"),
         ({"router": {"kind": "prefix_aware", "imbalance": 0}}, "imbalance: .*found 0"),
         ({"router": {"kind": "random", "stale_s": -1}}, "stale_s: .*found -1"),
+        (
+            {"router": {"kind": "least_loaded", "stale_s": 1e-12}},
+            "router.stale_s: expected 0 or at least 0.001 s, found 1e-12",
+        ),
+        (
+            {"router": {"kind": "prefix_aware", "stale_s": 9e-4}},
+            "router.stale_s: expected 0 or at least 0.001 s, found 0.0009",
+        ),
+        ({"router": {"kind": "weighted", "stale_s": float("nan")}}, "stale_s: .*finite number"),
+        ({"router": {"kind": "weighted", "stale_s": float("inf")}}, "stale_s: .*finite number"),
+        (
+            {"autoscaler": {"kind": "fixed", "max_replicas": 2, "interval_s": 1e-9}},
+            "autoscaler.interval_s: expected 0 or at least 0.001 s, found 1e-09",
+        ),
+        (
+            {
+                "autoscaler": {
+                    "kind": "predictive",
+                    "max_replicas": 2,
+                    "requests_per_s": 1,
+                    "interval_s": 0,
+                }
+            },
+            "autoscaler.interval_s: .*0.001, found 0",
+        ),
+        ({"faults": [{"kind": "gpu_failure", "mtbf_h": 1e-12}]}, "mtbf_h: .*0.0001, found 1e-12"),
+        (
+            {
+                "pools": [{"name": "a"}, {"name": "b", "engine": {"block_size": 32}}],
+                "pool_choice": {"kind": "by_length", "up_to": [100]},
+            },
+            "pools: b: engine.block_size is 32 and the scenario's 16",
+        ),
         ({"admission": {"kind": "bounded_queue"}}, "max_waiting: this key is needed"),
         ({"admission": {"kind": "token_bucket", "rate_per_s": 0, "burst": 1}}, "rate_per_s: .*0"),
         ({"queue": {"kind": "lifo"}}, "'lifo' is not a kind known here"),
