@@ -95,19 +95,15 @@ class Overflow(Value):
     @model_validator(mode="after")
     def _somewhere(self) -> Overflow:
         if not self.endpoints:
-            raise InputError("overflow: endpoints: name at least one endpoint")
+            raise InputError("endpoints: name at least one endpoint")
         if not self.when:
-            raise InputError(
-                "overflow: when: name at least one of queue, ttft, outage, rejection, always"
-            )
+            raise InputError("when: name at least one of queue, ttft, outage, rejection, always")
         names = [endpoint.name for endpoint in self.endpoints]
         if len(set(names)) < len(names):
-            raise InputError(
-                f"overflow: endpoints: two have one name; there are {', '.join(names)}"
-            )
+            raise InputError(f"endpoints: two have one name; there are {', '.join(names)}")
         for name in self.tenants or ():
             if name in self.stay:
-                raise InputError(f"overflow: tenants: {name!r} may leave, and is in stay too")
+                raise InputError(f"tenants: {name!r} may leave, and is in stay too")
         return self
 
     def may_leave(self, call: Call) -> bool:

@@ -52,8 +52,8 @@ def run_fleet(
     check_who_may_leave(scenario, trace)
     clock = Clock()
     log = RequestLog(len(trace))
-    caching = any(plan.engine.enable_prefix_caching for plan in scenario.plans().values())
-    paths = shared_paths(trace, scenario.engine.block_size) if caching else []
+    matter = _prefixes_matter(scenario)
+    paths = shared_paths(trace, scenario.engine.block_size) if matter else []
     rows = Rows(trace, paths)
     gateway = gateway_of(scenario, trace, clock, log, rows, 1 if step_by_step else None)
     _check_lengths(gateway, trace)
@@ -68,6 +68,14 @@ def run_fleet(
     if progress is not None:
         progress(1.0)
     return _written_up(gateway, trace, version)
+
+
+def _prefixes_matter(scenario: Scenario) -> bool:
+    """Whether somebody remembers what prompts have in common: an engine here, or an endpoint."""
+    if any(plan.engine.enable_prefix_caching for plan in scenario.plans().values()):
+        return True
+    endpoints = () if scenario.overflow is None else scenario.overflow.endpoints
+    return any(each.usd_per_million_cached_input_tokens is not None for each in endpoints)
 
 
 def gateway_of(

@@ -189,6 +189,19 @@ def test_each_use_keeps_a_prefix_known_for_longer(play: Play) -> None:
     assert found["usd"].to_numpy() == pytest.approx([fresh, known, known, fresh])
 
 
+def test_an_endpoint_remembers_prefixes_though_engines_here_do_not(play: Play) -> None:
+    overflow = out({"kind": "queue", "max_waiting": 1}, {**CACHED, "requests_per_minute": 3})
+    trace = prefixed([0.0, 0.001, 0.002, 0.003, 0.004, 0.005, 0.006])
+    found = play(trace, overflow=overflow, engine={"enable_prefix_caching": False})
+    assert found.calls.loc[found.calls["outcome"] == "ok", "cached_tokens"].tolist() == [
+        0,
+        2000,
+        2000,
+    ]
+    assert (found.requests["replica"] == 0).sum() == 4
+    assert (found.requests["cached_tokens"] == 0).all()
+
+
 def test_a_short_prefix_is_charged_in_full(play: Play) -> None:
     assert calls(play, prefixed([0.0, 1.0], 1008), CACHED)["cached_tokens"].tolist() == [0, 0]
     assert calls(play, prefixed([0.0, 1.0], 1024), CACHED)["cached_tokens"].tolist() == [0, 1024]
