@@ -7,7 +7,14 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from experiments import calibrate_cli, compare_cli, study_cli, traffic_cli, validate_cli
+from experiments import (
+    calibrate_cli,
+    compare_cli,
+    monitor_cli,
+    study_cli,
+    traffic_cli,
+    validate_cli,
+)
 from experiments.cli_errors import in_one_line
 from hardware_profiles.errors import InputError
 
@@ -29,6 +36,7 @@ app.add_typer(calibrate_cli.app)
 app.add_typer(traffic_cli.app, name="traffic")
 app.add_typer(study_cli.app)
 app.command()(compare_cli.compare)
+app.command()(monitor_cli.monitor)
 
 NARROWEST = 110
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from simulator import Scenario, simulate
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PROGRAM = ".venv/bin/servecast "
@@ -63,6 +65,8 @@ def test_a_command_runs_as_printed(command: str, desk: Path) -> None:
         if command.startswith(PROGRAM + start):
             pytest.skip(why)
     arguments = shlex.split(command.removeprefix(PROGRAM))
+    if arguments[0] == "monitor":
+        simulate(Scenario.from_file(desk / "week.yaml")).save(desk / arguments[1])
     done = python(desk, "from experiments.cli import app; app()", *arguments)
     assert done.returncode == 0, done.stderr
     assert done.stdout

@@ -141,10 +141,12 @@ class AlertRules(Value):
     early_s: NotNegative = 300.0
     """One that fires so long before an incident begins warned of it. [s]"""
     incidents: IncidentRule = IncidentRule()
-    rules: Annotated[tuple[Rule, ...], Field(min_length=1)]
+    rules: tuple[Rule, ...]
 
     @model_validator(mode="after")
     def _sensible(self) -> AlertRules:
+        if not self.rules:
+            raise InputError("rules: expected at least one, found none")
         names = [rule.name for rule in self.rules]
         for name in names:
             if names.count(name) > 1:

@@ -10,14 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hardware_profiles.errors import InputError
-from simulator.record.metrics import meets_slo
 
 if TYPE_CHECKING:
     from simulator.record.result import Result
 
-__all__ = ["Incident", "bad_requests", "faults", "incidents"]
+__all__ = ["Incident", "faults", "hurt_s", "incidents"]
 
-Bools = NDArray[np.bool_]
+Floats = NDArray[np.float64]
 MOST_BINS = 1_000_000
 BROKEN = ("gpu_failure", "engine_crash", "zone_outage")
 """Events after which a replica is out of order until it is ready again."""
@@ -41,7 +40,8 @@ def incidents(
     """What a perfect observer would call incidents.
 
     Faults that struck, until what they took is back; and times in which more than a share of the
-    requests that arrived missed the SLO. What overlaps is one incident.
+    requests that arrived became bad (`hurt_s`), from the first that did to the last. What overlaps
+    is one incident.
 
     Parameters
     ----------
@@ -65,7 +65,8 @@ def incidents(
 
 
 def _joined(one: Incident, other: Incident) -> Incident:
-    kinds = dict.fromkeys([*one.what.split(", "), *other.what.split(", ")])
+    found = dict.fromkeys([*one.what.split(", "), *other.what.split(", ")])
+    kinds = sorted(found, key=lambda kind: kind == "slo")  # causes first
     end_s = max(one.end_s, other.end_s)
     replicas = tuple(sorted({*one.replicas, *other.replicas}))
     return Incident(", ".join(kinds), one.start_s, end_s, replicas)
@@ -128,22 +129,33 @@ def _of_pool(
     return [*found, *broken.values(), *gaps]
 
 
-def bad_requests(result: Result) -> Bools:
-    """For each request, whether it missed the SLO, or did not get to its end.
+def hurt_s(result: Result) -> Floats:
+    """When each request became a bad one: it missed a bound of the SLO, or ended without an answer.
 
-    One that is under way when the run stops is bad only if its first token is late already.
+    Returns
+    -------
+    Shape (requests,): the instant at which the first token or the last was due and had not come,
+    or at which it ended; infinite if it is good, or under way and not late yet. [s]
     """
-    bad = ~meets_slo(result)
-    under_way = (result.requests["outcome"] == "unfinished").to_numpy(dtype=bool)
-    if under_way.any():
-        bound = result.scenario.slo.ttft_s or np.inf
-        age_s = result.horizon_s - result.requests["arrival_s"].to_numpy()
-        first = result.requests["ttft_s"].fillna(np.inf).to_numpy()
-        bad &= ~under_way | (np.minimum(age_s, first) > bound)
-    return bad
+    requests, slo = result.requests, result.scenario.slo
+    arrival_s, e2e_s = (requests[name].to_numpy() for name in ("arrival_s", "e2e_s"))
+    completed = (requests["outcome"] == "completed").to_numpy(dtype=bool)
+    left_s = requests["finish_s"].to_numpy()
+    ends_s = np.where(completed, arrival_s + e2e_s, left_s)
+    known_s = np.where(np.isnan(ends_s), result.horizon_s, ends_s)
+    hurt = np.where(completed | np.isnan(left_s), np.inf, left_s)
+    for bound, took_s in ((slo.ttft_s, requests["ttft_s"].to_numpy()), (slo.e2e_s, e2e_s)):
+        if bound is not None:
+            late = ~(took_s <= bound) & (completed | (arrival_s + bound <= known_s))
+            hurt = np.where(late, np.minimum(hurt, arrival_s + bound), hurt)
+    if slo.tpot_s is not None:
+        slow = completed & (requests["tpot_s"].to_numpy() > slo.tpot_s)
+        hurt = np.where(slow, np.minimum(hurt, ends_s), hurt)
+    return hurt
 
 
 def _bad_times(result: Result, bin_s: float, bad_share: float) -> list[Incident]:
+    """Bad bins in a row, from when the first of their requests became bad to the last."""
     arrival_s = result.requests["arrival_s"].to_numpy()
     if len(arrival_s) == 0:
         return []
@@ -152,8 +164,14 @@ def _bad_times(result: Result, bin_s: float, bad_share: float) -> list[Incident]
             f"incidents.bin_s: {bin_s:g} s makes more than {MOST_BINS:,} bins of this run"
         )
     number = (arrival_s // bin_s).astype(np.int64)
+    hurt = hurt_s(result)
+    bad = np.isfinite(hurt)
     total = np.bincount(number)
-    bad = np.bincount(number, weights=bad_requests(result), minlength=len(total))
-    over = np.flatnonzero(bad > bad_share * np.maximum(total, 1))
-    end_s = result.horizon_s
-    return [Incident("slo", float(i * bin_s), min(float((i + 1) * bin_s), end_s)) for i in over]
+    missed = np.bincount(number[bad], minlength=len(total))
+    over = missed > bad_share * total
+    edges = np.flatnonzero(np.diff(over, prepend=False, append=False))
+    found = []
+    for first, last in zip(edges[::2], edges[1::2], strict=True):
+        mine = hurt[bad & (number >= first) & (number < last)]
+        found.append(Incident("slo", float(mine.min()), float(mine.max())))
+    return found

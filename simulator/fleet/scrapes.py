@@ -37,8 +37,7 @@ class Scrapes:
     Parameters
     ----------
     interval_s : between two scrapes; the first is that long after the beginning. [s]
-    table : the table `timeline`, where the run has no steps; of its bins those that have ended
-        count.
+    table : the table `timeline`, where the run has no steps; a bin counts when it has ended.
 
     Raises
     ------
@@ -162,10 +161,18 @@ class Scrapes:
         return self._under_way(spans[:, 0], spans[:, 1])
 
     def _share(self, name: str) -> Floats:
-        """Mean since the scrape before; of a table given, of the last bin that has ended."""
+        """Mean since the scrape before; of a table given, over its bins that have ended since."""
         if self._table is None:
             self._table = timeline(self.result, self.interval_s)
-        ended = np.searchsorted(self._table["end_s"].to_numpy(), self.at_s * (1 + 1e-12), "right")
-        column = np.concatenate([[0.0], self._table[name].to_numpy()])
-        found: Floats = column[ended]
+        table = self._table
+        ends_s, column = table["end_s"].to_numpy(), table[name].to_numpy()
+        width_s = ends_s - table["start_s"].to_numpy()
+        ended = np.searchsorted(ends_s, self.at_s * (1 + 1e-12), side="right")
+        before = np.concatenate([[0], ended[:-1]])
+        area = np.concatenate([[0.0], np.cumsum(column * width_s)])
+        time_s = np.concatenate([[0.0], np.cumsum(width_s)])
+        last = np.concatenate([[0.0], column])[ended]
+        some = ended > before
+        mean = (area[ended] - area[before]) / np.where(some, time_s[ended] - time_s[before], 1.0)
+        found: Floats = np.where(some, mean, last)
         return found

@@ -1,12 +1,16 @@
 """Incidents last as long as what they took is gone, and are not what was done on purpose."""
 
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from hardware_profiles.errors import InputError
-from simulator.fleet.incidents import Incident, bad_requests, faults, incidents
+from simulator.fleet.incidents import Incident, faults, hurt_s, incidents
+from simulator.record.metrics import meets_slo
 from tests.support.fleets import Draw, Play
+from workloads.clients import Client
 
 START_UP = {"provision_s": 3.0, "storage_gb_s": 16.0, "warm_up_s": 1.0}
 LOAD_S = 16.06 / 16.0 + 1.0
@@ -94,12 +98,52 @@ def test_what_lies_close_together_is_joined_if_asked(play: Play, draw: Draw) -> 
 
 def test_bad_times_are_those_in_which_more_than_a_share_missed(play: Play, draw: Draw) -> None:
     result = play(draw(1200, 60), slo={"ttft_s": 0.5})
-    arrived = result.requests["arrival_s"].to_numpy()
-    bad = bad_requests(result)
-    for incident in incidents(result, bin_s=2, bad_share=0.3):
-        inside = (arrived >= incident.start_s) & (arrived < incident.end_s)
-        assert bad[inside].mean() > 0.3
-    assert bad.any()
-    assert not bad.all()
+    arrived, hurt = result.requests["arrival_s"].to_numpy(), hurt_s(result)
+    bad = np.isfinite(hurt)
+    assert 0.05 < bad.mean() < 0.95
+    expected = np.zeros(len(bad), dtype=bool)
+    for number in range(int(arrived.max() // 2) + 1):
+        inside = arrived // 2 == number
+        expected |= inside & bad & (bad[inside].mean() > 0.3)
+    found = incidents(result, bin_s=2, bad_share=0.3)
+    covered = np.zeros(len(bad), dtype=bool)
+    for incident in found:
+        ends = (incident.start_s, incident.end_s)
+        assert set(ends) <= set(hurt[expected])
+        covered |= (hurt >= ends[0]) & (hurt <= ends[1])
+    assert (covered >= expected).all()
+    assert incidents(result, bin_s=2, bad_share=0.999999) != found
     with pytest.raises(InputError, match="bin_s"):
         incidents(result, bin_s=1e-9)
+
+
+@pytest.mark.parametrize(
+    "slo",
+    [{}, {"ttft_s": 0.3}, {"e2e_s": 0.7}, {"tpot_s": 0.0085}, {"ttft_s": 0.3, "e2e_s": 1.0}],
+)
+def test_a_bad_request_is_one_that_is_not_good(
+    play: Play, draw: Draw, slo: dict[str, float]
+) -> None:
+    crash = {"kind": "engine_crash", "at_s": [5.0], "restart_s": 3.0}
+    gate = {"kind": "bounded_queue", "max_waiting": 60}
+    trace = draw(900, 60).sent_by(Client(timeout_s=2.0))
+    result = play(trace, slo=slo, faults=[crash], admission=gate)
+    requests, hurt = result.requests, hurt_s(result)
+    assert {"completed", "timed_out", "rejected"} <= set(requests["outcome"])
+    np.testing.assert_array_equal(np.isfinite(hurt), ~meets_slo(result))
+    bad = np.isfinite(hurt)
+    assert (hurt[bad] >= requests["arrival_s"][bad]).all()
+    ends = (requests["arrival_s"] + requests["e2e_s"]).fillna(requests["finish_s"])
+    assert (hurt[bad] <= ends[bad] + 1e-9).all()
+
+
+def test_who_is_under_way_at_the_end_is_bad_only_if_late_already(play: Play, draw: Draw) -> None:
+    result = play(draw(60, 30), slo={"ttft_s": 0.5})
+    requests = result.requests.copy()
+    last = requests.index[-2:]
+    requests.loc[last, "outcome"] = "unfinished"
+    requests.loc[last, ["ttft_s", "e2e_s", "finish_s"]] = np.nan
+    requests.loc[last, "arrival_s"] = [result.horizon_s - 0.4, result.horizon_s - 0.6]
+    hurt = hurt_s(replace(result, requests=requests))
+    assert hurt[-2] == np.inf
+    assert hurt[-1] == pytest.approx(result.horizon_s - 0.1)

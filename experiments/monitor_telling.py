@@ -1,0 +1,159 @@
+"""A rehearsal of monitoring told in a terminal: incidents, alerts, and what rules are worth."""
+
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from experiments.figures_style import TimeUnit, time_unit
+from experiments.monitor_rules import duration, in_words
+from experiments.monitor_run import Monitored, rows_of
+from experiments.telling import number
+
+__all__ = ["WHAT", "in_plain", "tell_monitored", "totals_in_words"]
+
+MOST_ROWS = 20
+WHAT = {
+    "gpu_failure": "GPU failure",
+    "engine_crash": "engine crash",
+    "slow_gpu": "slow GPU",
+    "zone_outage": "zone outage",
+    "spot_reclaim": "spot reclaim",
+    "slo": "SLO missed",
+}
+
+
+def in_plain(what: str) -> str:
+    """Kinds of an incident in words."""
+    return ", ".join(WHAT.get(kind, kind) for kind in what.split(", "))
+
+
+def tell_monitored(found: Monitored, folder: Path | None, console: Console) -> None:
+    """Print incidents, alerts, rules and totals.
+
+    Parameters
+    ----------
+    folder : where all is kept, if it is.
+    """
+    unit = time_unit(found.result.horizon_s)
+    title = Text(f"{found.result.scenario.name}: ", style="bold")
+    title.append(
+        f"{duration(found.result.horizon_s)} of run, {len(found.rules.rules)} rules looked at "
+        f"every {duration(found.rules.interval_s)}",
+        style="not bold",
+    )
+    console.print(title, soft_wrap=True)
+    if len(found.rehearsal.incidents):
+        console.print(_incidents(found, unit))
+    if len(found.rehearsal.alerts):
+        console.print(_alerts(found, unit))
+    console.print(_rules(found))
+    for sentence in totals_in_words(found):
+        console.print(sentence, highlight=False, markup=False)
+    if folder is not None:
+        where = f"Tables, series, rules and the picture are in {folder}"
+        console.print(where, highlight=False, soft_wrap=True, markup=False)
+
+
+def _table(title: str, left: tuple[str, ...], right: tuple[str, ...]) -> Table:
+    table = Table(title=Text(title), title_justify="left", header_style="bold")
+    for head in left:
+        table.add_column(head)
+    for head in right:
+        table.add_column(Text(head), justify="right")
+    return table
+
+
+def _clock(time_s: float, unit: TimeUnit) -> str:
+    return f"{time_s / unit.seconds:,.1f}"
+
+
+def _incidents(found: Monitored, unit: TimeUnit) -> Table:
+    told = found.rehearsal.incidents
+    table = Table(title=Text("incidents"), title_justify="left", header_style="bold")
+    table.add_column("", justify="right")
+    table.add_column("what", min_width=12)
+    for head in (f"from [{unit.name}]", "lasted", "bad requests"):
+        table.add_column(Text(head), justify="right")
+    table.add_column("told by", min_width=10)
+    table.add_column("after", justify="right", no_wrap=True)
+    for number_of, row in enumerate(rows_of(told.head(MOST_ROWS)), 1):
+        lasted = duration(row.end_s - row.start_s)
+        to_the_end = row.end_s >= found.result.horizon_s
+        rule, after = {
+            "detected": (row.rule, duration(row.delay_s)),
+            "firing already": (f"{row.rule}, firing already", "–"),
+            "missed": ("nobody", "missed"),
+        }[row.outcome]
+        table.add_row(
+            str(number_of),
+            in_plain(row.what),
+            _clock(row.start_s, unit),
+            f"{lasted}, to the end" if to_the_end else lasted,
+            f"{row.bad:,}",
+            Text(rule),
+            after,
+        )
+    if len(told) > MOST_ROWS:
+        table.add_row("", f"and {len(told) - MOST_ROWS} more; --out writes them all")
+    return table
+
+
+def _alerts(found: Monitored, unit: TimeUnit) -> Table:
+    alerts = found.rehearsal.alerts
+    table = _table("alerts in order", ("rule",), (f"fired [{unit.name}]", "for", "about incident"))
+    for row in rows_of(alerts.head(MOST_ROWS)):
+        lasted = min(row.cleared_s, found.result.horizon_s) - row.fired_s
+        open_end = ", to the end" if np.isinf(row.cleared_s) else ""
+        table.add_row(
+            Text(row.rule),
+            _clock(row.fired_s, unit),
+            f"{duration(lasted)}{open_end}",
+            str(row.incident + 1) if row.true else "none: false",
+        )
+    if len(alerts) > MOST_ROWS:
+        table.add_row(f"and {len(alerts) - MOST_ROWS} more; --out writes them all")
+    return table
+
+
+def _rules(found: Monitored) -> Table:
+    heads = ("fired", "true", "false", "told of", "first")
+    table = _table("alerts by rule", ("rule", "fires when"), heads)
+    for rule, row in zip(found.rules.rules, rows_of(found.by_rule), strict=True):
+        counts = (row.fired, row.true, row.false, row.told_of, row.first_of)
+        table.add_row(Text(rule.name), Text(in_words(rule)), *map(number, counts))
+    table.caption = Text("told of: incidents; first: those it told of before any other rule")
+    table.caption_justify = "left"
+    return table
+
+
+def totals_in_words(found: Monitored) -> list[str]:
+    """What came of it, and what is meant by it."""
+    totals, alerts, rules = found.totals["incidents"], found.totals["alerts"], found.rules
+    text = f"{_count(totals['total'], 'incident')}: {totals['detected']} detected"
+    if totals["detected"]:
+        delay = totals["delay_s"]
+        text += f" (after {duration(delay['median'])} at the median, {duration(delay['longest'])} "
+        text += "at most)"
+    if totals["firing_already"]:
+        text += f", {totals['firing_already']} while an alert about something else was firing"
+    text += f", {totals['missed']} missed"
+    if totals["missed"]:
+        bad = totals["bad_requests_missed"]
+        text += f" (with {bad:,} of the run's {totals['bad_requests_of_run']:,} bad requests)"
+    text += f". {_count(alerts['total'], 'alert')}: {alerts['true']} true, {alerts['false']} false."
+    judged = rules.incidents
+    means = (
+        f"An incident: a fault until what it took is back, or {duration(judged.bin_s)} in which "
+        f"more than {100 * judged.bad_share:g} % of the requests that arrived were bad (missed "
+        f"the SLO or got no answer). An alert is true if it fires in one, up to "
+        f"{duration(rules.grace_s)} after it or {duration(rules.early_s)} before. The delay ends "
+        f"when the alert fires; what passes until somebody reads it comes on top."
+    )
+    return [text, means]
+
+
+def _count(how_many: int, what: str) -> str:
+    return f"{how_many:,} {what}{'' if how_many == 1 else 's'}"
