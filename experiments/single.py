@@ -1,7 +1,8 @@
 """One scenario: run, billed, told in the terminal, kept on disk."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from experiments.possible import possible_lines
 from experiments.progress import watched
 from experiments.telling import certainty_table, compare_table, headings, latency_table
 from experiments.traffic_telling import tell_notes
+from hardware_profiles.errors import InputError
 from simulator.economics.bill import Bill, bill
 from simulator.fleet.whose import names_in_vain
 from simulator.record.overflowed import overflow_by
@@ -53,12 +55,22 @@ def run_scenario(
     folder = out or folder_of(scenario)
     with whole_folder(folder, SUMMARY_FILE) as partial:
         trace = scenario.trace()
-        result, costs = play(scenario, trace)
+        with _of_file(path):
+            result, costs = play(scenario, trace)
         more = _more(scenario, trace, result, costs, saving)
         save(result, costs, partial, more)
     summary = {**told(result, costs), **more}
     table = overflow_by(result) if scenario.overflow is not None else None
     tell(scenario, trace.meta, summary, folder, console, table)
+
+
+@contextmanager
+def _of_file(path: Path) -> Iterator[None]:
+    """What turns out to be wrong only when it runs is still wrong in that file."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
 
 
 def _more(

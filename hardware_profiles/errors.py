@@ -1,6 +1,6 @@
 """Errors a person can act on: where, what was found, and what would have gone right."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 __all__ = ["InputError", "did_you_mean", "nearest"]
@@ -14,7 +14,17 @@ class InputError(ValueError):
 
     The command line prints the message and exits with code 2. Raised inside a pydantic validator
     it becomes part of the ``ValidationError``, which `hardware_profiles.explain` turns back.
+
+    Parameters
+    ----------
+    message : the line, without its place.
+    at : keys and numbers that lead from what is validated to what is wrong, where that is further
+        down; `explain` gives its line of the file.
     """
+
+    def __init__(self, message: str, at: Sequence[int | str] = ()) -> None:
+        super().__init__(message)
+        self.at = tuple(at)
 
 
 def did_you_mean(name: str, names: Iterable[str]) -> str:

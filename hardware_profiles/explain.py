@@ -7,7 +7,7 @@ from pydantic import BaseModel, ValidationError
 
 from hardware_profiles.errors import InputError, did_you_mean
 
-__all__ = ["explain"]
+__all__ = ["explain", "within"]
 
 _SHOWN = 60
 
@@ -29,12 +29,9 @@ def explain(
     laid_over : dotted paths whose values were laid over `data`, and stand on no line of its file.
     laid_by : what to call their place instead.
     """
-    details = error.errors(include_url=False)
-    # A misspelt key is often a missing one too; the misspelling says more.
-    first = next((d for d in details if d["type"] == "extra_forbidden"), details[0])
-    place, key = _locate(data, first["loc"], missing=first["type"] == "missing")
-    message = _message(dict(first), key, model)
-    more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""
+    first, loc, more = _first(error)
+    place, key = _locate(data, loc, missing=first["type"] == "missing")
+    message = _message(first, key, model)
     if laid := [path for path in laid_over if _meet(path, key)]:
         # Where several could be at fault all are named, but the one that leads there alone is.
         above = [path for path in laid if f"{key}.".startswith(f"{path}.")]
@@ -45,6 +42,28 @@ def explain(
         key = "" if key == named[0] else key
     shown_key = f"{key}: " if key and first["type"] != "extra_forbidden" else ""
     return InputError(f"{place}{shown_key}{message}{more}")
+
+
+def within(
+    error: ValidationError, at: Sequence[int | str], model: type[BaseModel] | None = None
+) -> InputError:
+    """The first thing that is wrong with a part, said of the whole in which it stands ``at``.
+
+    To be raised in a validator of the whole: `explain` then finds file and line.
+    """
+    first, loc, more = _first(error)
+    key = str(loc[-1]) if loc else ""
+    return InputError(f"{_message(first, key, model)}{more}", at=(*at, *loc))
+
+
+def _first(error: ValidationError) -> tuple[dict[str, Any], tuple[int | str, ...], str]:
+    """What to tell of, where it is, and in words how much more there is."""
+    details = error.errors(include_url=False)
+    # A misspelt key is often a missing one too; the misspelling says more.
+    first = next((d for d in details if d["type"] == "extra_forbidden"), details[0])
+    more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""
+    further_down = getattr(first.get("ctx", {}).get("error"), "at", ())
+    return dict(first), (*first["loc"], *further_down), more
 
 
 def _meet(path: str, key: str) -> bool:
@@ -83,18 +102,58 @@ def _message(detail: dict[str, Any], key: str, model: type[BaseModel] | None) ->
     if kind == "extra_forbidden":
         known = sorted({name for m in _models_at(model, detail["loc"]) for name in _keys(m)})
         tail = f"; {did_you_mean(str(detail['loc'][-1]), known)}" if known else ""
-        return f"there is no key {key!r}{tail}"
+        return f"there is no key {key!r}{_of_another_kind(model, detail['loc'])}{tail}"
     if kind == "union_tag_invalid":
         names = [tag.strip(" '") for tag in str(context["expected_tags"]).split(",")]
         return f"{context['tag']!r} is not a kind known here; {did_you_mean(context['tag'], names)}"
     if kind == "union_tag_not_found":
-        return f"say which one with {context['discriminator']}"
+        kinds = _kinds_at(model, detail["loc"])
+        tail = f"; there are: {', '.join(sorted(kinds))}" if kinds else ""
+        return f"say which one with {context['discriminator']}{tail}"
     if kind in ("value_error", "assertion_error"):
         return str(context["error"])
     if kind in ("model_type", "model_attributes_type"):
+        return f"expected keys with values, found {_shown(detail['input'])}" + _as_kind(
+            detail["input"], _kinds_at(model, detail["loc"])
+        )
+    if kind == "dict_type":
         return f"expected keys with values, found {_shown(detail['input'])}"
+    if kind in ("tuple_type", "list_type"):
+        return f"expected a list, found {_shown(detail['input'])}{_as_list(detail['input'])}"
     text = str(detail["msg"])
     return f"{text[0].lower()}{text[1:]}, found {_shown(detail['input'])}"
+
+
+def _as_list(found: object) -> str:
+    """Tail that shows how one thing is written as a list."""
+    if isinstance(found, str | int | float) and len(str(found)) <= _SHOWN:
+        return f"; write [{found}]"
+    return "; put '- ' before each entry" if isinstance(found, Mapping) else ""
+
+
+def _as_kind(found: object, kinds: Sequence[str]) -> str:
+    """Tail that shows how the name of a kind is written."""
+    if not kinds or not isinstance(found, str):
+        return ""
+    if found in kinds:
+        return f"; write {{kind: {found}}}"
+    return f"; say which one with {{kind: ...}}; {did_you_mean(found, kinds)}"
+
+
+def _kinds_at(model: type[BaseModel] | None, loc: Sequence[int | str]) -> list[str]:
+    """Kinds of a thing that there could be at a location."""
+    return [str(tag) for m in _models_at(model, (*loc, "")) if (tag := _tag(m)) is not None]
+
+
+def _of_another_kind(model: type[BaseModel] | None, loc: Sequence[int | str]) -> str:
+    """Words for a key that other kinds of the same thing have."""
+    if len(loc) < 3:
+        return ""
+    among = {str(tag): m for m in _models_at(model, loc[:-1]) if (tag := _tag(m)) is not None}
+    others = [kind for kind, m in among.items() if kind != loc[-2] and str(loc[-1]) in _keys(m)]
+    if loc[-2] not in among or not others:
+        return ""
+    return f" with kind {loc[-2]}, only with {', '.join(others)}"
 
 
 def _shown(found: object) -> str:

@@ -9,8 +9,8 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
-from hardware_profiles.errors import InputError, did_you_mean
-from hardware_profiles.explain import explain
+from hardware_profiles.errors import InputError
+from hardware_profiles.explain import explain, within
 from hardware_profiles.gpu import GPU
 from hardware_profiles.link import Link
 from hardware_profiles.node import Node
@@ -19,6 +19,7 @@ from hardware_profiles.profile import Positive, Text, load_yaml
 from hardware_profiles.value import Value
 from simulator.engine.engine_args import PROFILES, EngineArgs
 from simulator.fleet.admission import Admission
+from simulator.fleet.agreement import check_fleet
 from simulator.fleet.autoscaler import Autoscaler
 from simulator.fleet.faults import Fault
 from simulator.fleet.hold import Queue
@@ -157,39 +158,7 @@ class Scenario(Value):
 
     @model_validator(mode="after")
     def _whole_fleet(self) -> Self:
-        names = [plan.name for plan in self.pools]
-        if len(set(names)) < len(names):
-            raise InputError(f"pools: two of them have one name; there are {', '.join(names)}")
-        if self.disaggregation is not None:
-            for role in ("prefill", "decode"):
-                wanted = getattr(self.disaggregation, role)
-                if wanted not in names:
-                    raise InputError(
-                        f"disaggregation: {role}: no pool is called {wanted!r}; "
-                        f"{did_you_mean(wanted, names)}"
-                    )
-        if self.disaggregation is not None and self.lora is not None:
-            raise InputError("lora: cannot be simulated together with disaggregation")
-        for wanted in getattr(self.pool_choice, "pools", {}).values():
-            if wanted not in names:
-                raise InputError(
-                    f"pool_choice: no pool is called {wanted!r}; {did_you_mean(wanted, names)}"
-                )
-        for key in ("faults", "operations"):
-            for wanted in (entry.pool for entry in getattr(self, key)):
-                if wanted is not None and wanted not in names:
-                    raise InputError(
-                        f"{key}: no pool is called {wanted!r}; {did_you_mean(wanted, names)}"
-                    )
-        if len(names) > 1 and self.pool_choice is None and self.disaggregation is None:
-            raise InputError("pools: say which pool a request goes to, with pool_choice")
-        for name, plan in self.plans().items():
-            size, here = plan.engine.block_size, self.engine.block_size
-            if plan.engine.enable_prefix_caching and size != here:
-                raise InputError(
-                    f"pools: {name}: engine.block_size is {size} and the scenario's {here}, but "
-                    "prompts are named in blocks of one size; say it in both"
-                )
+        check_fleet(self)
         return self
 
     def plans(self) -> dict[str, Scenario]:
@@ -202,13 +171,16 @@ class Scenario(Value):
             if name not in ("pools", "pool_choice", "disaggregation", "faults", "operations")
         }
         found = {}
-        for plan in self.pools:
+        for place, plan in enumerate(self.pools):
             changes = plan.changes()
             mine = {**plain, "name": f"{self.name} {plan.name}", **changes}
             for bound in ("offer", "node"):
                 if "gpu" in changes and bound not in changes:
                     del mine[bound]
-            found[plan.name] = type(self).parse(mine)
+            try:
+                found[plan.name] = type(self).model_validate(mine)
+            except ValidationError as error:
+                raise within(error, ("pools", place), type(self)) from None
         return found
 
     def is_plain(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
+from hardware_profiles.errors import InputError
 from simulator.fleet.calls import Attempt
 from simulator.fleet.gateway import Gateway
 from simulator.physics.memory import bytes_per_block
@@ -120,4 +121,10 @@ class WithAdapters(Gateway):
             return 0
         layout = plan.engine.layout(plan.model)
         size = plan.lora.slots * plan.lora.adapter_mb * 1e6 / plan.gpus_per_replica
-        return int(-(-size // bytes_per_block(plan.model, layout)))
+        kept, whole = int(-(-size // bytes_per_block(plan.model, layout))), plan.num_gpu_blocks()
+        if kept >= whole:
+            raise InputError(
+                f"lora: {plan.lora.slots} slots of {plan.lora.adapter_mb:g} MB take {kept} KV "
+                f"blocks, and there are {whole}"
+            )
+        return kept

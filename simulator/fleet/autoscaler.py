@@ -50,7 +50,7 @@ Desired = Callable[[Seen], float]
 
 class _Scaler(Value):
     min_replicas: Annotated[int, Field(ge=0)] = 1
-    max_replicas: Annotated[int, Field(ge=1)]
+    max_replicas: Annotated[int, Field(ge=1, le=100_000)]
     interval_s: Beat = 15.0
     """Time between two looks; 0: at every arrival and every end of a request. [s]"""
     scale_up_window_s: NotNegative = 0.0
@@ -66,8 +66,7 @@ class _Scaler(Value):
     def _ordered(self) -> _Scaler:
         if self.min_replicas > self.max_replicas:
             raise InputError(
-                f"autoscaler: min_replicas ({self.min_replicas}) is above "
-                f"max_replicas ({self.max_replicas})"
+                f"min_replicas ({self.min_replicas}) is above max_replicas ({self.max_replicas})"
             )
         return self
 
@@ -152,8 +151,15 @@ class Scheduled(_Scaler):
     @model_validator(mode="after")
     def _in_order(self) -> Scheduled:
         hours = [level.from_h for level in self.levels]
-        if not hours or hours != sorted(hours):
-            raise InputError("autoscaler: levels: expected at least one, in order of from_h")
+        if not hours or hours != sorted(set(hours)):
+            raise InputError("expected at least one, in order of from_h", ("levels",))
+        for place, level in enumerate(self.levels):
+            if not self.min_replicas <= level.replicas <= self.max_replicas:
+                raise InputError(
+                    f"{level.replicas} replicas is not between min_replicas "
+                    f"({self.min_replicas}) and max_replicas ({self.max_replicas})",
+                    ("levels", place),
+                )
         return self
 
     def start(self) -> Desired:

@@ -14,7 +14,7 @@ from hardware_profiles.value import Value
 
 __all__ = ["EngineCrash", "Fault", "GPUFailure", "SlowGPU", "SpotReclaim", "ZoneOutage"]
 
-Numbers = tuple[Annotated[int, Field(ge=0)], ...]
+Numbers = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
 
 
 class _Fault(Value):
@@ -31,7 +31,7 @@ class _Fault(Value):
     @model_validator(mode="after")
     def _some_time(self) -> _Fault:
         if self.mtbf_h is None and not self.at_s:
-            raise InputError(f"faults: {getattr(self, 'kind', '')}: give mtbf_h or at_s")
+            raise InputError(f"{getattr(self, 'kind', '')}: give mtbf_h or at_s")
         return self
 
     def concerns(self, number: int, pool: str) -> bool:
@@ -113,9 +113,9 @@ class ZoneOutage(_Fault):
     @model_validator(mode="after")
     def _exists(self) -> ZoneOutage:
         if self.zone >= self.zones:
-            raise InputError(f"faults: zone_outage: there is no zone {self.zone} of {self.zones}")
+            raise InputError(f"zone_outage: there is no zone {self.zone} of {self.zones}")
         if self.replicas is not None:
-            raise InputError("faults: zone_outage: it has no replicas; say zone and zones")
+            raise InputError("zone_outage: it has no replicas; say zone and zones")
         return self
 
     def concerns(self, number: int, pool: str) -> bool:

@@ -79,7 +79,7 @@ class Gateway:
         self.arrived = 0
         """Requests so far."""
         self._sent_s = np.array(trace.arrival_s) if trace.closed_loop else None
-        self._choice = scenario.pool_choice
+        self._choice = scenario.pool_choice if len(scenario.pools) > 1 else None
         self._trace = trace
         self._prompts = rows.prompts
         self._priorities = rows.priorities

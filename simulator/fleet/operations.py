@@ -37,7 +37,7 @@ class RollingUpgrade(_Operation):
     kind: Literal["rolling_upgrade"] = "rolling_upgrade"
     at_s: NotNegative
     mode: Literal["surge", "in_place"] = "surge"
-    at_once: Annotated[int, Field(ge=1)] = 1
+    at_once: Annotated[int, Field(ge=1, le=100_000)] = 1
     drain_timeout_s: Positive | None = None
     """What is not done so long after draining began is lost; None: it is waited for. [s]"""
 
@@ -53,14 +53,13 @@ class Staging(_Operation):
     from_s: NotNegative = 0.0
     until_s: Positive | None = None
     """None: to the end of the run."""
-    replicas: Annotated[int, Field(ge=1)] = 1
+    replicas: Annotated[int, Field(ge=1, le=100_000)] = 1
 
     @model_validator(mode="after")
     def _ordered(self) -> Staging:
         if self.until_s is not None and self.until_s <= self.from_s:
             raise InputError(
-                f"operations: staging: until_s ({self.until_s:g}) is not after "
-                f"from_s ({self.from_s:g})"
+                f"staging: until_s ({self.until_s:g}) is not after from_s ({self.from_s:g})"
             )
         return self
 

@@ -95,15 +95,17 @@ class Overflow(Value):
     @model_validator(mode="after")
     def _somewhere(self) -> Overflow:
         if not self.endpoints:
-            raise InputError("endpoints: name at least one endpoint")
+            raise InputError("name at least one endpoint", ("endpoints",))
         if not self.when:
-            raise InputError("when: name at least one of queue, ttft, outage, rejection, always")
+            raise InputError(
+                "name at least one of queue, ttft, outage, rejection, always", ("when",)
+            )
         names = [endpoint.name for endpoint in self.endpoints]
         if len(set(names)) < len(names):
-            raise InputError(f"endpoints: two have one name; there are {', '.join(names)}")
+            raise InputError(f"two have one name; there are {', '.join(names)}", ("endpoints",))
         for name in self.tenants or ():
             if name in self.stay:
-                raise InputError(f"tenants: {name!r} may leave, and is in stay too")
+                raise InputError(f"{name!r} may leave, and is in stay too", ("tenants",))
         return self
 
     def may_leave(self, call: Call) -> bool:

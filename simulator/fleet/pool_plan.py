@@ -69,7 +69,7 @@ class ByLength(Value):
     @model_validator(mode="after")
     def _rising(self) -> ByLength:
         if list(self.up_to) != sorted(set(self.up_to)):
-            raise InputError("pool_choice: up_to: expected rising numbers of tokens")
+            raise InputError("expected rising numbers of tokens", ("up_to",))
         return self
 
     def choose(self, call: Call, pools: Sequence[PoolState]) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from math import nan
 from typing import TYPE_CHECKING, Any
 
+from hardware_profiles.errors import InputError
 from simulator.clock import Clock
 from simulator.fleet import striking
 from simulator.fleet.adapters import WithAdapters
@@ -95,8 +96,16 @@ def gateway_of(
     elif Straight.serves(scenario, trace):
         kind = Straight
     gateway = kind(clock, scenario, trace, log, rows, longest_run)
-    gateway.pools = [Pool(name, plan, gateway) for name, plan in scenario.plans().items()]
+    gateway.pools = [_pool(name, plan, gateway) for name, plan in scenario.plans().items()]
     return gateway
+
+
+def _pool(name: str, plan: Scenario, gateway: Gateway) -> Pool:
+    """One of the pools; what is wrong with it is said with its name."""
+    try:
+        return Pool(name, plan, gateway)
+    except InputError as error:
+        raise InputError(f"pool {name}: {error}" if name else str(error)) from error
 
 
 def room_of(gateway: Gateway) -> Room:

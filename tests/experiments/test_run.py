@@ -124,6 +124,30 @@ def test_a_typo_in_the_file_is_told_with_its_line(servecast: Run) -> None:
 
 
 @pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ("router: {kind: leest_loaded}", "router: 'leest_loaded' is not a kind known here"),
+        ("autoscaler: {kind: fixed, max_replicas: 2, target: 3}", "no key 'autoscaler.target'"),
+        ("faults: [{kind: gpu_failure, mtbf_h: -3}]", "faults.0.mtbf_h: "),
+        ("operations: [{kind: rolling_upgrade, at_s: 1, pool: b}]", "operations.0.pool: no pool"),
+        ("overflow: {when: [{kind: outage}], endpoints: [us]}", "endpoints.0: no Endpoint is"),
+        # what only the run finds has no line, but a file and a key
+        ("pools: [{name: a, model: llama-3.1-70b}]", "pool a: llama-3.1-70b in bf16 does not fit"),
+        ("lora: {slots: 100000}", "lora: 100000 slots"),
+    ],
+)
+def test_a_mistake_in_a_fleet_is_one_line_and_leaves_nothing(
+    servecast: Run, more: str, expected: str
+) -> None:
+    lines = [line for line in SCENARIO.splitlines() if line.split(":")[0] != more.split(":")[0]]
+    Path("fleet.yaml").write_text("\n".join([*lines, more]))
+    told = refused(servecast("fleet.yaml"))
+    assert "fleet.yaml:" in told
+    assert expected in told
+    assert not list(Path("runs").rglob("*"))
+
+
+@pytest.mark.parametrize(
     ("content", "expected"),
     [
         (b"", "bad.yaml: expected keys with values"),
