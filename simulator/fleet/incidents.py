@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hardware_profiles.errors import InputError
+from simulator.fleet.reclaims import Gaps, Incident
 
 if TYPE_CHECKING:
     from simulator.record.result import Result
@@ -20,18 +20,8 @@ Floats = NDArray[np.float64]
 MOST_BINS = 1_000_000
 BROKEN = ("gpu_failure", "engine_crash", "zone_outage")
 """Events after which a replica is out of order until it is ready again."""
-TOLD = (*BROKEN, "ready", "slow_gpu", "fast again", "reclaim notice", "draining")
-
-
-class Incident(NamedTuple):
-    """Something went wrong."""
-
-    what: str
-    """Kinds of the faults, and ``slo`` where requests missed the SLO; commas between."""
-    start_s: float
-    end_s: float
-    replicas: tuple[int, ...] = ()
-    """Those that faults struck."""
+RECLAIMS = ("reclaim notice", "was leaving", "to be replaced", "replaces")
+TOLD = (*BROKEN, "ready", "slow_gpu", "fast again", *RECLAIMS)
 
 
 def incidents(
@@ -77,39 +67,38 @@ def faults(result: Result) -> list[Incident]:
 
     A failure ends when the replica is ready again, its weights loaded, or has been given back. A
     slow GPU ends when it is as fast as it was. A spot reclaim begins with the notice, from which on
-    the replica takes nothing new, and ends when its pool has another replica ready in its place;
-    without one it lasts to the end of the run. Who was leaving anyway leaves no gap.
+    the replica takes nothing new, and ends when the one that replaces it is ready, or is given up.
+    Where none is to replace it, it ends when its pool has another one ready, asked for by whomever,
+    or with the run. Who was leaving anyway, or is a staging copy, leaves no gap.
     """
     events = result.events
     events = events[events["event"].isin(TOLD)]
-    columns = result.replicas[["replica", "stopped_s"]].to_numpy().tolist()
-    stopped_s = {int(number): stop_s for number, stop_s in columns}
+    lives = result.replicas[["replica", "stopped_s"]].to_numpy().tolist()
+    stopped_s = {int(number): stop_s for number, stop_s in lives}
     found: list[Incident] = []
     for pool in events["pool"].unique():
         mine = events[events["pool"] == pool]
-        rows = zip(mine["time_s"].tolist(), mine["event"], mine["replica"].tolist(), strict=True)
+        columns = (mine[name].to_list() for name in ("time_s", "event", "replica", "value"))
+        rows = zip(*columns, strict=True)
         found += _of_pool(rows, stopped_s, result.horizon_s)
     return found
 
 
 def _of_pool(
-    events: Iterable[tuple[float, str, int]], stopped_s: Mapping[int, float], end_s: float
+    events: Iterable[tuple[float, str, int, float]], stopped_s: Mapping[int, float], end_s: float
 ) -> list[Incident]:
     """Faults at one pool, from its events in order."""
     found: list[Incident] = []
     broken: dict[int, Incident] = {}
     slow: dict[int, list[float]] = {}
-    gaps: deque[Incident] = deque()  # places of reclaimed replicas, the oldest is filled first
-    draining: set[int] = set()
-    for time_s, event, number in events:
+    gaps = Gaps(stopped_s, end_s)
+    for time_s, event, number, value in events:
         if event in BROKEN:
             if number in broken:  # broken anew before it was mended
                 found.append(broken[number]._replace(end_s=time_s))
             broken[number] = Incident(event, time_s, stopped_s[number], (number,))
         elif event == "ready" and number in broken:
             found.append(broken.pop(number)._replace(end_s=time_s))
-        elif event == "ready" and gaps:
-            found.append(gaps.popleft()._replace(end_s=time_s))
         elif event == "slow_gpu":
             slow.setdefault(number, []).append(time_s)
         elif event == "fast again":
@@ -117,16 +106,10 @@ def _of_pool(
             if 2 * slow[number].count(-1.0) == len(slow[number]):
                 over_s = min(time_s, stopped_s[number])
                 found.append(Incident("slow_gpu", slow.pop(number)[0], over_s, (number,)))
-        elif event == "reclaim notice":
-            left = number in draining
-            over_s = stopped_s[number] if left else end_s
-            gap = Incident("spot_reclaim", time_s, over_s, (number,))
-            (found if left else gaps).append(gap)
-        elif event == "draining":
-            draining.add(number)
+        gaps.take(time_s, event, number, value)
     for number, instants in slow.items():
         found.append(Incident("slow_gpu", instants[0], stopped_s[number], (number,)))
-    return [*found, *broken.values(), *gaps]
+    return [*found, *broken.values(), *gaps.found.values()]
 
 
 def hurt_s(result: Result) -> Floats:

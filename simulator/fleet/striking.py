@@ -127,9 +127,16 @@ class Striking:
         gateway, pool = self._gateway, unit.pool
         gateway.note("reclaim notice", unit, value=fault.notice_s)
         leaves = unit.state == DRAINING or unit.leaving or unit.reserved
-        if fault.replace and not leaves:
+        if leaves:
+            gateway.note("was leaving", unit)
+        elif fault.replace:
+
+            def replace() -> None:
+                gateway.note("replaces", pool.redeem(), value=unit.number)
+
             pool.promise()
-            gateway.at(gateway.clock.now + fault.no_capacity_s * luck, pool.redeem)
+            gateway.note("to be replaced", unit)
+            gateway.at(gateway.clock.now + fault.no_capacity_s * luck, replace)
         if unit.state == WARMING:
             pool.stop(unit, "reclaimed")
         else:
