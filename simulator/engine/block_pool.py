@@ -104,13 +104,19 @@ class BlockPool:
     def forget(self, extent: Extent) -> None:
         """The extent's blocks can no longer be found."""
         assert extent.node is not None
-        extents = self.findable.get(extent.node)
-        if extents is None:
-            return  # the node was dropped with the request it was private to
+        extents = self.findable[extent.node]
         if len(extents) == 1:
             del self.findable[extent.node]
         else:
             extents.remove(extent)
+
+    def drop(self, node: int) -> None:
+        """Nobody will ever ask for the node's blocks again: they are as anonymous as others.
+
+        Another attempt at the same request may use the name anew, for other blocks.
+        """
+        for extent in self.findable.pop(node, ()):
+            extent.node = None
 
     def split(self, extent: Extent, at: int) -> Extent:
         """Cut an extent in two at block ``at``; the second part is returned."""

@@ -204,7 +204,7 @@ class PrefixCache(NoCache):
     def finish(self, request: Request) -> None:
         """What only the request itself could find, nobody can find any more."""
         if request.is_private:
-            self.pool.findable.pop(-1 - request.index, None)
+            self.pool.drop(-1 - request.index)
 
     def _let_go(self, request: Request) -> None:
         let_go = self.pool.let_go

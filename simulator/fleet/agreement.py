@@ -116,6 +116,13 @@ def _check_plans(scenario: Scenario) -> None:
             )
     roles = scenario.disaggregation
     if roles is not None:
+        kinds = [plans[name].engine.kv_cache_dtype for name in (roles.prefill, roles.decode)]
+        if kinds[0] != kinds[1]:
+            raise InputError(
+                f"engine.kv_cache_dtype is {kinds[0]} in pool {roles.prefill} and {kinds[1]} in "
+                f"pool {roles.decode}, which cannot read the other's KV cache",
+                ("disaggregation",),
+            )
         prefill, decode = (plans[name].model.name for name in (roles.prefill, roles.decode))
         if prefill != decode:
             raise InputError(

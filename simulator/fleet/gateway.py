@@ -307,12 +307,12 @@ class Gateway:
         """A replica has died with these."""
         for attempt in attempts:
             self._over(attempt)
-        for attempt in attempts:
-            call = attempt.call
+        # Of a call that was asked for twice the replica may have had both: it is lost once.
+        for call, unit in {attempt.call: attempt.unit for attempt in attempts}.items():
             if call.ended or call.attempts:
                 continue
             call.losses += 1
-            self.note("lost", attempt.unit, call.row)
+            self.note("lost", unit, call.row)
             self.log.first_token_s[call.row] = nan
             if call.losses > self.scenario.max_requeues:
                 self.end(call, FAILED)

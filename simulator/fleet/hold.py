@@ -35,7 +35,8 @@ class Hold(Protocol):
 
 class _Held(Value):
     max_per_replica: Annotated[int, Field(ge=1)] | None = None
-    """Requests that a replica has at most; the others wait at the gateway. None: no bound."""
+    """Requests that a replica has at most; the others wait at the gateway. None: no bound, and who
+    waits does so in the engines and in their order; here only while no replica is ready."""
 
     def start(self) -> Hold:
         """What runs."""

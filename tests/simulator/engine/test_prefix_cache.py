@@ -6,7 +6,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from simulator.engine.block_pool import BlockPool
+from simulator.engine.block_pool import BlockPool, Extent
 from simulator.engine.prefix_cache import PrefixCache
 from simulator.engine.request import Request
 from tests.support.reference import ReferencePool, ReferenceRequest, ReferenceScheduler
@@ -148,3 +148,19 @@ class ExtentsAgainstBlocks(RuleBasedStateMachine):
 
 ExtentsAgainstBlocks.TestCase.settings = settings(max_examples=150, stateful_step_count=40)
 TestExtentsAgainstBlocks = ExtentsAgainstBlocks.TestCase
+
+
+def test_a_name_that_was_dropped_can_be_used_again() -> None:
+    pool = BlockPool(11)
+    for attempt in range(2):  # two attempts at one request, both with blocks of its own name
+        pool.take(4)
+        own = Extent(-5, 0, 4, 1)
+        pool.register(own)
+        pool.let_go(own)
+        if attempt == 0:
+            pool.drop(-5)
+    assert [node for node, _ in pool.eviction_order()] == [None] * 6 + [-5] * 4
+    pool.take(6)
+    assert pool.findable.keys() == {-5}
+    pool.take(4)
+    assert not pool.findable

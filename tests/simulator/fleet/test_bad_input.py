@@ -303,6 +303,10 @@ AWAY = TOP + "overflow:\n  when: [{kind: outage}]\n  endpoints: [novita-llama-3.
             "8: disaggregation: pool a has llama-3.1-8b and pool b qwen3-8b; the KV cache of one",
         ),
         (
+            APART.replace("gpu: h100-sxm}", "engine: {kv_cache_dtype: fp8}}"),
+            "disaggregation: engine.kv_cache_dtype is auto in pool a and fp8 in pool b",
+        ),
+        (
             APART + "pool_choice: {kind: by_cost, max_load: 3}\n",
             "12: pool_choice: disaggregation says already where each request goes",
         ),

@@ -113,6 +113,18 @@ def test_blocks_that_wait_to_be_read_are_gone_with_their_engine(play: Play) -> N
     assert steps_of(result, 0)["start_s"].iloc[1] == pytest.approx(0.05)
 
 
+def test_what_was_asked_twice_is_lost_once(play: Play) -> None:
+    # While the first prompt travels the user asks again, and the only replica has both.
+    trace = Trace.from_columns([0.0], [400], [5])
+    crash = {"kind": "engine_crash", "at_s": [0.05], "pool": "p", "restart_s": 0.01}
+    hedged = trace.sent_by(Client(hedge_after_s=0.03))
+    result = tight(play, hedged, 100, faults=[crash], max_requeues=1)
+    assert (result.events["event"] == "kv sent").sum() == 3
+    assert (result.events["event"] == "lost").sum() == 1
+    assert result.requests["outcome"].tolist() == ["completed"]
+    assert steps_of(result, 0)["prefill_seqs"].max() == 1
+
+
 def test_with_a_faster_link_nobody_waits_longer(play: Play, draw: Draw) -> None:
     trace = draw(100, 5)
     slow = disaggregated(play, trace, bandwidth_gb_s=0.5).requests["ttft_s"]
