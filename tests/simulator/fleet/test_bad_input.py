@@ -304,7 +304,7 @@ AWAY = TOP + "overflow:\n  when: [{kind: outage}]\n  endpoints: [novita-llama-3.
         ),
         (
             APART.replace("gpu: h100-sxm}", "engine: {kv_cache_dtype: fp8}}"),
-            "disaggregation: engine.kv_cache_dtype is auto in pool a and fp8 in pool b",
+            "8: disaggregation: engine.kv_cache_dtype is auto in pool a and fp8 in pool b",
         ),
         (
             APART + "pool_choice: {kind: by_cost, max_load: 3}\n",
