@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
@@ -32,6 +33,7 @@ __all__ = ["monitor_figure"]
 
 SHADE = "#F6D5C3"
 MOST_NAMED = 40
+MOST_POINTS = 2000
 TOLD = {
     "detected": ("detected", GREEN),
     "firing already": ("hidden by another alert", GREY),
@@ -76,7 +78,7 @@ def _quantity(rule: Rule) -> str:
     if isinstance(rule, Quantile):
         return f"{LATENCY_NAMES[rule.latency]} [s]"
     if isinstance(rule, Burn):
-        return "Error budget burnt, times what the objective allows"
+        return "Error budget burnt, times what the objective allows, the lesser of two windows"
     name = LEVEL_NAMES[rule.of]
     return name[0].upper() + name[1:]
 
@@ -91,7 +93,7 @@ def _label(rule: Rule) -> str:
 
 def _draw_series(axes: Axes, found: Monitored, rules: Sequence[Rule], unit: TimeUnit) -> None:
     """What each rule saw, solid, and its bound, dashed in the same colour."""
-    series = found.rehearsal.series
+    series = _thinned(found.rehearsal.series)
     at = series["time_s"].to_numpy() / unit.seconds
     one = len(rules) == 1
     for rule, colour in zip(rules, SERIES * len(rules), strict=False):
@@ -100,6 +102,12 @@ def _draw_series(axes: Axes, found: Monitored, rules: Sequence[Rule], unit: Time
         axes.axhline(
             rule.bound, color=bound, lw=1.1, ls="--", label=f"{rule.name} > {rule.bound:g}"
         )
+
+
+def _thinned(series: pd.DataFrame) -> pd.DataFrame:
+    """At most so many looks as one can see, each the highest of those that it stands for."""
+    together = -(-len(series) // MOST_POINTS)
+    return series if together <= 1 else series.groupby(np.arange(len(series)) // together).max()
 
 
 def _shade(axes: Axes, found: Monitored, unit: TimeUnit) -> None:

@@ -88,7 +88,8 @@ class Monitored:
     @property
     def by_rule(self) -> pd.DataFrame:
         """One row a rule: rule, fired, true, false, told_of (incidents), first_of (those that it
-        told of before any other), firing_s (how long in all)."""
+        told of before any other), delay_s (from the beginning of an incident to its own first
+        alert, the median), firing_s (how long in all)."""
         alerts, told = self.rehearsal.alerts, self.rehearsal.incidents
         ends_s = np.minimum(alerts["cleared_s"], self.result.horizon_s)
         rows = []
@@ -97,10 +98,12 @@ class Monitored:
             true = int(alerts["true"][mine].sum())
             first = (told["outcome"] == "detected") & (told["rule"] == rule.name)
             firing_s = float((ends_s - alerts["fired_s"])[mine].sum())
-            about = alerts["incident"][mine & alerts["true"]].nunique()
-            counts = (int(mine.sum()), true, int(mine.sum()) - true, about, int(first.sum()))
-            rows.append((rule.name, *counts, firing_s))
-        columns = ["rule", "fired", "true", "false", "told_of", "first_of", "firing_s"]
+            about = alerts[mine & alerts["true"]].drop_duplicates("incident")
+            began_s = told["start_s"].to_numpy()[about["incident"]]
+            delay_s = float((about["fired_s"] - began_s).median())
+            counts = (int(mine.sum()), true, int(mine.sum()) - true, len(about), int(first.sum()))
+            rows.append((rule.name, *counts, delay_s, firing_s))
+        columns = ["rule", "fired", "true", "false", "told_of", "first_of", "delay_s", "firing_s"]
         return pd.DataFrame(rows, columns=columns)
 
     @property

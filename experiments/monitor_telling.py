@@ -15,6 +15,7 @@ from experiments.telling import number
 __all__ = ["WHAT", "in_plain", "tell_monitored", "totals_in_words"]
 
 MOST_ROWS = 20
+NARROW = 100
 WHAT = {
     "gpu_failure": "GPU failure",
     "engine_crash": "engine crash",
@@ -49,7 +50,7 @@ def tell_monitored(found: Monitored, folder: Path | None, console: Console) -> N
         console.print(_incidents(found, unit))
     if len(found.rehearsal.alerts):
         console.print(_alerts(found, unit))
-    console.print(_rules(found))
+    console.print(_rules(found, narrow=console.width < NARROW))
     for sentence in totals_in_words(found):
         console.print(sentence, highlight=False, markup=False)
     if folder is not None:
@@ -118,13 +119,21 @@ def _alerts(found: Monitored, unit: TimeUnit) -> Table:
     return table
 
 
-def _rules(found: Monitored) -> Table:
-    heads = ("fired", "true", "false", "told of", "first")
-    table = _table("alerts by rule", ("rule", "fires when"), heads)
+def _rules(found: Monitored, *, narrow: bool) -> Table:
+    """What each rule is worth; in a narrow terminal its condition stands below its name."""
+    heads = ("fired", "true", "false", "told of", "first", "after")
+    left = ("rule, and when it fires",) if narrow else ("rule", "fires when")
+    table = _table("alerts by rule", left, heads)
     for rule, row in zip(found.rules.rules, rows_of(found.by_rule), strict=True):
+        name, words = Text(rule.name), Text(in_words(rule))
         counts = (row.fired, row.true, row.false, row.told_of, row.first_of)
-        table.add_row(Text(rule.name), Text(in_words(rule)), *map(number, counts))
-    table.caption = Text("told of: incidents; first: those it told of before any other rule")
+        after = duration(row.delay_s) if row.told_of else "–"
+        first = (Text.assemble((rule.name, "bold"), "\n", words),) if narrow else (name, words)
+        table.add_row(*first, *map(number, counts), after)
+    table.caption = Text(
+        "told of: incidents; first: those it told of before any other rule; after: its own delay, "
+        "the median"
+    )
     table.caption_justify = "left"
     return table
 

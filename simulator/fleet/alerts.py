@@ -138,8 +138,9 @@ class AlertRules(Value):
     """Between two scrapes; rules are looked at with each. [s]"""
     grace_s: NotNegative = 300.0
     """An alert that fires so long after an incident has ended is still about it. [s]"""
-    early_s: NotNegative = 300.0
-    """One that fires so long before an incident begins warned of it. [s]"""
+    early_s: NotNegative = 120.0
+    """One that fires so long before an incident begins warned of it; of a sudden fault it cannot
+    have known, so that much more than a minute or two counts luck as foresight. [s]"""
     incidents: IncidentRule = IncidentRule()
     rules: tuple[Rule, ...]
 

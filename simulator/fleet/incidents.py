@@ -148,13 +148,15 @@ def _bad_times(result: Result, bin_s: float, bad_share: float) -> list[Incident]
         )
     number = (arrival_s // bin_s).astype(np.int64)
     hurt = hurt_s(result)
-    bad = np.isfinite(hurt)
+    order = np.argsort(number, kind="stable")
+    order = order[np.isfinite(hurt[order])]
+    number_of_bad, hurt = number[order], hurt[order]
     total = np.bincount(number)
-    missed = np.bincount(number[bad], minlength=len(total))
-    over = missed > bad_share * total
-    edges = np.flatnonzero(np.diff(over, prepend=False, append=False))
+    missed = np.bincount(number_of_bad, minlength=len(total))
+    edges = np.flatnonzero(np.diff(missed > bad_share * total, prepend=False, append=False))
+    ends = np.searchsorted(number_of_bad, edges).tolist()
     found = []
-    for first, last in zip(edges[::2], edges[1::2], strict=True):
-        mine = hurt[bad & (number >= first) & (number < last)]
+    for first, last in zip(ends[::2], ends[1::2], strict=True):
+        mine = hurt[first:last]
         found.append(Incident("slo", float(mine.min()), float(mine.max())))
     return found

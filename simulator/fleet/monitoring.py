@@ -63,7 +63,7 @@ def rehearse(
     interval_s: float = 15.0,
     grace_s: float = 300.0,
     known: Sequence[Incident] | None = None,
-    early_s: float = 300.0,
+    early_s: float = 120.0,
     table: pd.DataFrame | None = None,
 ) -> Rehearsal:
     """Look at the rules every ``interval_s`` of the run, and hold the alerts against incidents.

@@ -122,6 +122,10 @@ def test_what_it_writes_says_the_same(run: Path, servecast: Command) -> None:
     by_rule = pd.read_csv("out/rules.csv").set_index("rule")
     assert by_rule["fired"].sum() == len(alerts)
     assert by_rule["first_of"].to_dict() == {"down": 1, "slow": 0, "always": 0}
+    first_s = alerts.groupby("rule")["fired_s"].min() - incidents["start_s"][0]
+    assert by_rule["delay_s"]["down"] == incidents["delay_s"][0] == first_s["down"]
+    assert by_rule["delay_s"]["slow"] == first_s["slow"]
+    assert np.isnan(by_rule["delay_s"]["always"])
     series = pd.read_csv("out/series.csv")
     assert list(series) == ["time_s", "down", "slow", "always"]
     assert AlertRules.parse(found["rules"]) == AlertRules.parse(_yaml("out/rules.yaml"))
