@@ -26,6 +26,8 @@ from simulator.scenario import Scenario
 __all__ = ["MONITOR_FILE", "Monitored", "load_run", "monitor", "rows_of"]
 
 MONITOR_FILE = "monitoring.json"
+NOT_STREAMED = ("steps", "chunks", "decodes", "intervals", "events", "calls")
+"""Tables that `servecast run --stream` does not keep."""
 
 
 def load_run(folder: Path) -> tuple[Result, pd.DataFrame | None]:
@@ -44,7 +46,8 @@ def load_run(folder: Path) -> tuple[Result, pd.DataFrame | None]:
     for name in (SUMMARY_FILE, SCENARIO_FILE, "requests.parquet"):
         if not (folder / name).is_file():
             raise InputError(f"{folder}: not a finished run of servecast run: it has no {name}")
-    if (folder / "events.parquet").exists() or not (folder / "timeline.parquet").exists():
+    kept = any((folder / f"{name}.parquet").exists() for name in NOT_STREAMED)
+    if kept or not (folder / "timeline.parquet").exists():
         return Result.load(folder), None
     return _streamed(folder)
 
@@ -58,7 +61,7 @@ def _streamed(folder: Path) -> tuple[Result, pd.DataFrame]:
     tables: dict[str, Any] = {
         name: read_parquet(folder / f"{name}.parquet") for name in ("requests", "replicas")
     }
-    none = {n: empty(n) for n in ("steps", "chunks", "decodes", "intervals", "events", "calls")}
+    none = {name: empty(name) for name in NOT_STREAMED}
     try:
         summary = json.loads((folder / SUMMARY_FILE).read_text("utf-8"))
         full: dict[str, Any] = {n: frame(n, dict(t.items())) for n, t in tables.items()} | none

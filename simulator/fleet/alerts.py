@@ -7,12 +7,16 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from hardware_profiles.errors import InputError
-from hardware_profiles.profile import NotNegative, Positive, Text
+from hardware_profiles.profile import Text
 from hardware_profiles.value import Value
 
 __all__ = ["AlertRules", "Burn", "IncidentRule", "Level", "Quantile", "Rule"]
 
+LARGEST = 1e9
+"""Thirty years in seconds, and more requests than any fleet has: what is larger is a slip."""
 Share = Annotated[float, Field(gt=0, lt=1)]
+Positive = Annotated[float, Field(gt=0, le=LARGEST)]
+NotNegative = Annotated[float, Field(ge=0, le=LARGEST)]
 SHARES = ("busy_share", "kv_use")
 
 
