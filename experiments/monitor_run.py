@@ -23,7 +23,7 @@ from simulator.record.store import whole_folder
 from simulator.record.tables import empty, frame
 from simulator.scenario import Scenario
 
-__all__ = ["MONITOR_FILE", "Monitored", "load_run", "monitor", "rows_of"]
+__all__ = ["MONITOR_FILE", "NOT_STREAMED", "Monitored", "load_run", "monitor", "rows_of"]
 
 MONITOR_FILE = "monitoring.json"
 NOT_STREAMED = ("steps", "chunks", "decodes", "intervals", "events", "calls")

@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 
 from experiments.cli import app
 from experiments.monitor_rules import read_rules, usual_rules
-from experiments.monitor_run import Monitored, load_run, monitor
+from experiments.monitor_run import NOT_STREAMED, Monitored, load_run, monitor
 from experiments.monitor_telling import tell_monitored
 from hardware_profiles.errors import InputError
 from simulator import Scenario, simulate
@@ -241,7 +241,7 @@ horizon_s: 120
 
 def test_a_streamed_run_with_faults_is_refused(run: Path, servecast: Command) -> None:
     shutil.copytree(run, "streamed")
-    for name in ("events", "intervals", "steps"):
+    for name in NOT_STREAMED:
         Path(f"streamed/{name}.parquet").unlink()
     assert "--stream did not keep when faults struck" in refused(servecast("streamed"))
 
@@ -274,6 +274,9 @@ BURN = "{name: a, kind: burn_rate}"
         ("rules: [{name: a, kind: quantile, above_s: -1}]", "rules.0.above_s: "),
         ("rules: [{name: a, kind: quantile, above_s: .nan}]", "rules.0.above_s: "),
         ("rules: [{name: a, kind: quantile, above_s: 1e400}]", "rules.0.above_s: "),
+        ("rules: [{name: a, kind: quantile, above_s: 1e300}]", "rules.0.above_s: "),
+        ("rules: [{name: a, kind: burn_rate, hold_s: 1e10}]", "rules.0.hold_s: "),
+        (f"grace_s: 1e99\nrules: [{BURN}]", "rules.yaml:1: grace_s: "),
         ("rules: [{name: a, kind: quantile, above_s: fast}]", "rules.0.above_s: "),
         ("rules: [{name: a, kind: level, of: kv_use, above: 95}]", "say 0.95 for 95 %"),
         (f"rules: [{BURN}, {BURN}]", "2 are called 'a'"),
@@ -309,7 +312,8 @@ def _cut(path: str, size: int = 100) -> None:
         (lambda: Path("run/scenario.yaml").unlink(), "no scenario.yaml"),
         (lambda: Path("run/requests.parquet").unlink(), "no requests.parquet"),
         (lambda: Path("run/steps.parquet").unlink(), "steps.parquet"),
-        (lambda: Path("run/events.parquet").unlink(), "run: "),
+        (lambda: Path("run/events.parquet").unlink(), "run/events.parquet: there is no such file"),
+        (lambda: Path("run/calls.parquet").unlink(), "run/calls.parquet: there is no such file"),
         (lambda: _cut("run/requests.parquet"), "requests.parquet: not a table"),
         (lambda: _cut("run/events.parquet"), "events.parquet: not a table"),
         (lambda: _cut("run/summary.json"), "run: not a run saved by this version"),
