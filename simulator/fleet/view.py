@@ -85,7 +85,8 @@ class View:
                 assert engine is not None
                 for request in engine.scheduler.waiting:
                     other = request.call  # type: ignore[attr-defined]
-                    if not other.ended and request.generated == 0:
+                    gone = other.ended or request.over  # type: ignore[attr-defined]
+                    if not gone and request.generated == 0:
                         worst = max(worst, other, key=_dispensable)
         return worst
 

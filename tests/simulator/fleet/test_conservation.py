@@ -12,6 +12,7 @@ from simulator import Result
 from simulator.economics.attribution import attribute
 from simulator.economics.bill import bill
 from simulator.fleet import run as fleet_run
+from simulator.fleet.calls import Call
 from simulator.fleet.gateway import Gateway
 from simulator.record.overflowed import overflow_by, overflowed
 from simulator.record.runs import Runs
@@ -159,8 +160,16 @@ def test_when_all_have_ended_every_block_and_every_count_is_back(
         left.append(gateway)
         return written_up(gateway, *rest)
 
-    written_up = fleet_run._written_up
-    with mock.patch.object(fleet_run, "_written_up", checked):
+    def tried(gateway: Gateway, call: Call) -> None:
+        served = bool(call.attempts) or call.held_in is not None or call.away
+        assert not served, "nobody asks again while somebody is at it"
+        attempt(gateway, call)
+
+    written_up, attempt = fleet_run._written_up, Gateway.attempt
+    with (
+        mock.patch.object(fleet_run, "_written_up", checked),
+        mock.patch.object(Gateway, "attempt", tried),
+    ):
         result = run(fleet, trace)
     plain = result.scenario.is_plain() and trace.client is None and not trace.closed_loop
     assert len(left) == (0 if plain else 1)

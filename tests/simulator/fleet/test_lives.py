@@ -5,6 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from simulator.record.cold_start import cold_starts
+from simulator.record.summary import summarise
+from simulator.record.usage import gpu_hours
 from tests.support.fleets import Draw, Play
 from workloads.clients import Client
 from workloads.trace import Trace
@@ -27,6 +30,10 @@ def test_a_cold_start_is_provision_then_weights_then_warm_up(play: Play, draw: D
     times = [events(result, kind)[0] for kind in ("requested", "provisioned", "weights loaded")]
     assert np.diff([*times, events(result, "ready")[0]]) == pytest.approx([1.0, 0.5, 0.25])
     assert result.intervals.iloc[0]["state"] == "warming"
+    (start,) = cold_starts(result).to_dict("records")
+    assert start == pytest.approx(
+        {"replica": 0, "start_s": 0.0, "provision_s": 1.0, "load_s": 0.5, "warm_up_s": 0.25}
+    )
 
 
 def test_a_crashed_engine_loads_its_weights_again_but_keeps_its_machine(
@@ -37,6 +44,31 @@ def test_a_crashed_engine_loads_its_weights_again_but_keeps_its_machine(
     assert events(result, "repaired") == [3.0]
     assert events(result, "provisioned") == []
     assert events(result, "ready")[-1] == pytest.approx(3.0 + 0.5 + 0.25)
+    told = summarise(result)["fleet"]["cold_start"]
+    assert told == pytest.approx(
+        {"starts": 1, "provision_gpu_hours": 0, "load_gpu_hours": 0.5 / 3600,
+         "warm_up_gpu_hours": 0.25 / 3600}
+    )  # fmt: skip
+
+
+def test_a_start_that_is_cut_short_has_its_first_phases_only(play: Play, draw: Draw) -> None:
+    outage = {"kind": "zone_outage", "zones": 1, "at_s": [1.2], "lasts_s": 1.0}
+    scaler = {"kind": "fixed", "max_replicas": 1}
+    two_gpus = {"tensor_parallel_size": 2}
+    result = play(
+        draw(50), replicas=0, start_up=SLOW, autoscaler=scaler, faults=[outage], engine=two_gpus
+    )
+    starts = cold_starts(result)
+    # The machine has come, and a part of the weights; after the outage they are read anew.
+    assert starts["provision_s"].tolist() == pytest.approx([1.0, 0.0])
+    assert starts["load_s"].tolist() == pytest.approx([0.2, 0.5])
+    assert starts["warm_up_s"].tolist() == pytest.approx([0.0, 0.25])
+    told = summarise(result)["fleet"]["cold_start"]
+    assert told["starts"] == 2
+    hours = sum(value for name, value in told.items() if name != "starts")
+    assert hours == pytest.approx(2 * 1.95 / 3600)
+    shares = summarise(result)["utilization"]["time_shares"]
+    assert hours == pytest.approx(shares["warming"] * gpu_hours(result))
 
 
 @pytest.mark.parametrize(
@@ -177,6 +209,23 @@ def test_a_tenants_limit_does_not_count_who_waits_to_try_again(play: Play) -> No
     trace = Trace.from_columns(np.arange(n) * 0.01, np.full(n, 100), np.full(n, 20), tenant=tenant)
     patient = Client(timeout_s=60, max_retries=6, backoff_s=0.2)
     result = play(trace.sent_by(patient), admission={"kind": "tenant_limit", "max_in_flight": 5})
+    assert all_completed(result)
+
+
+def test_who_was_shed_is_not_shed_again_before_the_next_try(play: Play) -> None:
+    # Within one step of a second: a runs, b waits; c and d, both urgent, come, and b goes for c.
+    # An engine lets go of b at its next step only, but b is nobody who could go for d any more.
+    arrival_s = [0.0, 0.1, 0.2, 0.3]
+    trace = Trace.from_columns(arrival_s, [10] * 4, [1] * 4, priority=[0, 2, 1, 1])
+    impatient = Client(timeout_s=60, max_retries=1, backoff_s=30, max_backoff_s=30)
+    result = play(
+        trace.sent_by(impatient),
+        admission={"kind": "priority_shedding", "max_waiting": 1},
+        step_time={"kind": "linear", "c0": 1.0},
+        engine={"max_num_seqs": 1, "async_scheduling": False},
+    )
+    # d finds c waiting, as urgent and earlier: it is d that must go, and all have a second try.
+    assert result.requests["scheduled_s"].tolist()[:3:2] == pytest.approx([0.0, 1.0])
     assert all_completed(result)
 
 
