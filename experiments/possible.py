@@ -32,7 +32,7 @@ def possible_lines(scenario: Scenario) -> set[str]:
     scaled = any(plan.autoscaler is not None for plan in scenario.plans().values())
     if scaled or scenario.operations:
         found |= _state("draining")
-    if scenario.start_up is not None:
+    if any(plan.start_up is not None for plan in scenario.plans().values()):
         found |= _state("warming")
     if scenario.overflow is not None:
         found.add("bill.endpoint_calls")

@@ -31,6 +31,7 @@ from simulator.fleet.routing import Router
 from simulator.fleet.start_up import StartUp
 from simulator.physics.layout import Layout
 from simulator.physics.memory import scheduled_blocks
+from simulator.physics.sharding import weight_bytes
 from simulator.rng import stream
 from simulator.step_time_model import Roofline, StepTime, StepTimeModel
 from workloads.llm import LLM
@@ -240,6 +241,11 @@ class Scenario(Value):
     def gpus_per_replica(self) -> int:
         """GPUs that one replica holds."""
         return self.engine.tensor_parallel_size * self.engine.pipeline_parallel_size
+
+    def weight_bytes(self) -> float:
+        """Bytes of the model on all GPUs of a replica, which a cold start reads. [byte]"""
+        on_one = weight_bytes(self.model, self.engine.layout(self.model)).total
+        return on_one * self.gpus_per_replica
 
     def num_gpu_blocks(self) -> int:
         """KV blocks of a replica: the override, or what vLLM would find room for.

@@ -19,7 +19,6 @@ from simulator.fleet.rows import Rows
 from simulator.fleet.unit import Unit, UnitLog
 from simulator.fleet.view import WINDOW, View
 from simulator.fleet.way_out import WayOut
-from simulator.physics.sharding import weight_bytes
 from simulator.record.recorder import COMPLETED, FAILED, REJECTED, RequestLog
 
 if TYPE_CHECKING:
@@ -381,11 +380,6 @@ class Gateway:
         for strikes in self.striking:
             strikes.watch(unit)
         return unit
-
-    def weight_bytes(self, plan: Scenario) -> float:
-        """Bytes of the model that a replica of this pool loads. [byte]"""
-        layout = plan.engine.layout(plan.model)
-        return weight_bytes(plan.model, layout).total * plan.gpus_per_replica
 
     def blocks_kept(self, plan: Scenario) -> int:
         """KV blocks that something else than KV takes."""

@@ -49,7 +49,7 @@ class Pool:
         )
         """Tokens of a request that its replicas can hold, prompt and output."""
         self.step_time = step_time_of(plan)
-        self.weight_bytes = gateway.weight_bytes(plan)
+        self.weight_bytes = plan.weight_bytes()
         self.start_up = plan.start_up or StartUp()
         self.hold: Hold = (plan.queue or Fifo()).start()
         self.room = plan.queue.max_per_replica if plan.queue else None

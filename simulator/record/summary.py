@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from simulator.record import efficiency, metrics, usage
+from simulator.record.cold_start import cold_start
 from simulator.record.how_sure import how_sure
 from simulator.record.overflowed import overflowed
 
@@ -62,6 +63,7 @@ def summarise(result: Result) -> dict[str, Any]:
             "gpus": int(result.replicas["gpus"].sum()),
             "gpu_hours": usage.gpu_hours(result),
             "num_gpu_blocks": _blocks(result),
+            "cold_start": cold_start(result)._asdict(),
         },
         **({} if result.scenario.overflow is None else {"overflow": overflowed(result)}),
     }

@@ -13,6 +13,7 @@ from simulator.record import efficiency, metrics, usage
 from simulator.record.at_once import AtOnce
 from simulator.record.bins import Bins
 from simulator.record.chapter import Chapter
+from simulator.record.cold_start import ColdStart, cold_start
 from simulator.record.efficiency import Energy
 from simulator.record.how_sure import how_sure
 from simulator.record.metrics import Goodput, Throughput
@@ -55,6 +56,7 @@ class Totals:
         self._in_system(chapter)
         self.bins.add(chapter)
         self.states.add(chapter.worked)
+        self._more({f"cold {name}": n for name, n in cold_start(chapter.worked)._asdict().items()})
 
     def _requests(self, ended: Result) -> None:
         table, sums = ended.requests, self.sums
@@ -187,6 +189,7 @@ class Totals:
                         strict=True,
                     )
                 ),
+                "cold_start": {name: sums[f"cold {name}"] for name in ColdStart._fields},
             },
         }
 

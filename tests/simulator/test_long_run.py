@@ -70,7 +70,10 @@ FLEETS: dict[str, dict[str, Any]] = {
         "faults": [{"kind": "engine_crash", "mtbf_h": 0.01}],
         "engine": {"async_scheduling": True},
     },
-    "reclaimed": {"faults": [{"kind": "spot_reclaim", "mtbf_h": 0.05}], "start_up": {}},
+    "reclaimed": {
+        "faults": [{"kind": "spot_reclaim", "mtbf_h": 0.05}],
+        "start_up": {"provision_s": 5, "storage_gb_s": 4, "warm_up_s": 3},
+    },
     "scaling": {
         "autoscaler": {
             "kind": "target_concurrency", "max_replicas": 6, "target": 20,
