@@ -7,12 +7,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from experiments.figures_style import TimeUnit, time_unit
 from experiments.monitor_rules import duration, in_words
 from experiments.monitor_run import Monitored, rows_of
 from experiments.telling import number
 
-__all__ = ["WHAT", "in_plain", "tell_monitored", "totals_in_words"]
+__all__ = ["WHAT", "clock", "in_plain", "tell_monitored", "totals_in_words"]
 
 MOST_ROWS = 20
 NARROW = 100
@@ -38,7 +37,6 @@ def tell_monitored(found: Monitored, folder: Path | None, console: Console) -> N
     ----------
     folder : where all is kept, if it is.
     """
-    unit = time_unit(found.result.horizon_s)
     title = Text(f"{found.result.scenario.name}: ", style="bold")
     title.append(
         f"{duration(found.result.horizon_s)} of run, {len(found.rules.rules)} rules looked at "
@@ -47,9 +45,9 @@ def tell_monitored(found: Monitored, folder: Path | None, console: Console) -> N
     )
     console.print(title, soft_wrap=True)
     if len(found.rehearsal.incidents):
-        console.print(_incidents(found, unit))
+        console.print(_incidents(found))
     if len(found.rehearsal.alerts):
-        console.print(_alerts(found, unit))
+        console.print(_alerts(found))
     console.print(_rules(found, narrow=console.width < NARROW))
     for sentence in totals_in_words(found):
         console.print(sentence, highlight=False, markup=False)
@@ -67,31 +65,41 @@ def _table(title: str, left: tuple[str, ...], right: tuple[str, ...]) -> Table:
     return table
 
 
-def _clock(time_s: float, unit: TimeUnit) -> str:
-    return f"{time_s / unit.seconds:,.1f}"
+def clock(time_s: float) -> str:
+    """A time of the run in hours, minutes and seconds.
+
+    >>> clock(75.9), clock(90061)
+    ('0:01:15', '25:01:01')
+    """
+    whole = int(time_s)
+    return f"{whole // 3600}:{whole // 60 % 60:02d}:{whole % 60:02d}"
 
 
-def _incidents(found: Monitored, unit: TimeUnit) -> Table:
+def _after(delay_s: float) -> str:
+    return f"{duration(-delay_s)} early" if delay_s < 0 else duration(delay_s)
+
+
+def _incidents(found: Monitored) -> Table:
     told = found.rehearsal.incidents
     table = Table(title=Text("incidents"), title_justify="left", header_style="bold")
     table.add_column("", justify="right")
-    table.add_column("what", min_width=12)
-    for head in (f"from [{unit.name}]", "lasted", "bad requests"):
+    table.add_column("what")
+    for head in ("from", "lasted", "bad"):
         table.add_column(Text(head), justify="right")
-    table.add_column("told by", min_width=10)
+    table.add_column("told by", overflow="fold")
     table.add_column("after", justify="right", no_wrap=True)
     for number_of, row in enumerate(rows_of(told.head(MOST_ROWS)), 1):
         lasted = duration(row.end_s - row.start_s)
         to_the_end = row.end_s >= found.result.horizon_s
         rule, after = {
-            "detected": (row.rule, duration(row.delay_s)),
+            "detected": (row.rule, _after(row.delay_s)),
             "firing already": (f"{row.rule}, firing already", "–"),
             "missed": ("nobody", "missed"),
         }[row.outcome]
         table.add_row(
             str(number_of),
             in_plain(row.what),
-            _clock(row.start_s, unit),
+            clock(row.start_s),
             f"{lasted}, to the end" if to_the_end else lasted,
             f"{row.bad:,}",
             Text(rule),
@@ -99,18 +107,22 @@ def _incidents(found: Monitored, unit: TimeUnit) -> Table:
         )
     if len(told) > MOST_ROWS:
         table.add_row("", f"and {len(told) - MOST_ROWS} more; --out writes them all")
+    table.caption = Text(
+        "from: h:mm:ss of the run; bad: requests; after: from then to the first alert about it"
+    )
+    table.caption_justify = "left"
     return table
 
 
-def _alerts(found: Monitored, unit: TimeUnit) -> Table:
+def _alerts(found: Monitored) -> Table:
     alerts = found.rehearsal.alerts
-    table = _table("alerts in order", ("rule",), (f"fired [{unit.name}]", "for", "about incident"))
+    table = _table("alerts in order", ("rule",), ("fired", "for", "about incident"))
     for row in rows_of(alerts.head(MOST_ROWS)):
         lasted = min(row.cleared_s, found.result.horizon_s) - row.fired_s
         open_end = ", to the end" if np.isinf(row.cleared_s) else ""
         table.add_row(
             Text(row.rule),
-            _clock(row.fired_s, unit),
+            clock(row.fired_s),
             f"{duration(lasted)}{open_end}",
             str(row.incident + 1) if row.true else "none: false",
         )

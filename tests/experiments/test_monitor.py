@@ -97,16 +97,28 @@ def test_it_tells_what_was_detected_by_whom_and_when(run: Path, servecast: Comma
     lines = [" ".join(line.replace("│", " ").split()) for line in told.stdout.splitlines()]
     crash = next(line for line in lines if "engine crash" in line)
     assert re.fullmatch(
-        r"1 engine crash, SLO missed (59|60)\.\d \S+ s \d+ down 5(\.\d+)? s", crash
+        r"1 engine crash, SLO missed 0:(00:59|01:00) \S+ s \d+ down 5(\.\d+)? s", crash
     ), crash
-    assert any(line.startswith("2 slow GPU 200.0 5 s 0 always") for line in lines)
-    assert any(line.startswith("always 5.0") and line.endswith("none: false") for line in lines)
+    assert any(line.startswith("2 slow GPU 0:03:20 5 s 0 always") for line in lines)
+    assert any(line.startswith("always 0:00:05") and line.endswith("none: false") for line in lines)
     assert "little [fleet]: " in told.stdout
-    assert "from [s]" in told.stdout
+    assert "from: h:mm:ss of the run" in told.stdout
     words = " ".join(told.stdout.split())
     assert "2 incidents: 1 detected" in words
     assert "1 while an alert about something else was firing, 0 missed." in words
     assert not list(Path().glob("*/"))
+
+
+def test_it_fits_a_narrow_terminal(
+    run: Path, servecast: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("experiments.monitor_cli.NARROWEST", 80)
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = servecast(run).stdout.splitlines()
+    tables = [line for line in lines if line[:1] in tuple("│┃┏┡└")]
+    assert len(tables) > 20
+    assert {line.rstrip()[-1] for line in tables} <= set("│┃┓┩┘")  # no border is cut off
+    assert "…" not in "".join(tables)
 
 
 def test_what_it_writes_says_the_same(run: Path, servecast: Command) -> None:
