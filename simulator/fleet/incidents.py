@@ -94,9 +94,9 @@ def _of_pool(
     gaps = Gaps(stopped_s, end_s)
     for time_s, event, number, value in events:
         if event in BROKEN:
-            if number in broken:  # broken anew before it was mended
-                found.append(broken[number]._replace(end_s=time_s))
-            broken[number] = Incident(event, time_s, stopped_s[number], (number,))
+            fault = Incident(event, time_s, stopped_s[number], (number,))
+            # What is broken anew before it was mended is one incident.
+            broken[number] = _joined(broken[number], fault) if number in broken else fault
         elif event == "ready" and number in broken:
             found.append(broken.pop(number)._replace(end_s=time_s))
         elif event == "slow_gpu":

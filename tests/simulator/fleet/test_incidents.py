@@ -1,20 +1,29 @@
 """Incidents last as long as what they took is gone, and are not what was done on purpose."""
 
 from dataclasses import replace
-from typing import Any
+from itertools import pairwise
+from typing import Any, Literal
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
 
 from hardware_profiles.errors import InputError
-from simulator.fleet.incidents import Incident, faults, hurt_s, incidents
+from simulator.fleet.alerts import Level
+from simulator.fleet.incidents import BROKEN, Incident, faults, hurt_s, incidents
+from simulator.fleet.monitoring import rehearse
 from simulator.record.metrics import meets_slo
 from tests.support.fleets import Draw, Play
+from tests.support.random_fleets import fleets, run, traces
 from workloads.clients import Client
+from workloads.trace import Trace
 
 START_UP = {"provision_s": 3.0, "storage_gb_s": 16.0, "warm_up_s": 1.0}
 LOAD_S = 16.06 / 16.0 + 1.0
 """Weights of Llama-3.1-8B, and warm-up."""
+GAUGES: tuple[Literal["waiting", "running", "busy_share", "kv_use", "down"], ...] = (
+    "waiting", "running", "busy_share", "kv_use", "down",
+)  # fmt: skip
 RECLAIM = {"kind": "spot_reclaim", "at_s": [8.0], "notice_s": 2.0, "replicas": [0]}
 
 
@@ -147,3 +156,31 @@ def test_who_is_under_way_at_the_end_is_bad_only_if_late_already(play: Play, dra
     hurt = hurt_s(replace(result, requests=requests))
     assert hurt[-2] == np.inf
     assert hurt[-1] == pytest.approx(result.horizon_s - 0.1)
+
+
+@settings(max_examples=60)
+@given(fleets(), traces())
+def test_in_any_fleet_incidents_are_what_struck_and_no_more(
+    fleet: dict[str, Any], trace: Trace
+) -> None:
+    result = run(fleet, trace, slo={"ttft_s": 0.1})
+    found, end_s = faults(result), result.horizon_s
+    struck = result.events[result.events["event"].isin([*BROKEN, "slow_gpu", "reclaim notice"])]
+    assert bool(found) == bool(len(struck))
+    assert all(0 <= one.start_s <= one.end_s <= end_s for one in found)
+    whole = incidents(result, bin_s=0.3)
+    assert all(one.end_s < other.start_s for one, other in pairwise(whole))
+    for fault in found:
+        assert sum(a.start_s <= fault.start_s and fault.end_s <= a.end_s for a in whole) == 1
+    down = result.intervals[result.intervals["state"] == "down"]
+    for row in down.itertuples():
+        mine = [one for one in found if one.replicas == (row.replica,)]
+        assert any(one.start_s <= row.start_s and row.end_s <= one.end_s for one in mine)
+    np.testing.assert_array_equal(np.isfinite(hurt_s(result)), ~meets_slo(result))
+    if end_s > 0.1:
+        rules = [Level(name=of, of=of, window_s=0.1, above=0.3) for of in GAUGES]
+        told = rehearse(result, rules, 0.1, known=whole)
+        assert len(told.incidents) == len(whole)
+        assert (told.series[list(GAUGES)] >= 0).all(axis=None)
+        assert (told.series["down"] <= len(result.replicas)).all()
+        assert (told.series[["kv_use", "busy_share"]] <= 1 + 1e-6).all(axis=None)
