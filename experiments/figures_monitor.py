@@ -29,7 +29,7 @@ from experiments.monitor_run import Monitored, rows_of
 from experiments.monitor_telling import totals_in_words
 from simulator.fleet.alerts import Burn, Quantile, Rule
 
-__all__ = ["monitor_figure"]
+__all__ = ["MOST_POINTS", "monitor_figure", "thinned"]
 
 SHADE = "#F6D5C3"
 MOST_NAMED = 40
@@ -93,7 +93,7 @@ def _label(rule: Rule) -> str:
 
 def _draw_series(axes: Axes, found: Monitored, rules: Sequence[Rule], unit: TimeUnit) -> None:
     """What each rule saw, solid, and its bound, dashed in the same colour."""
-    series = _thinned(found.rehearsal.series)
+    series = thinned(found.rehearsal.series)
     at = series["time_s"].to_numpy() / unit.seconds
     one = len(rules) == 1
     for rule, colour in zip(rules, SERIES * len(rules), strict=False):
@@ -104,7 +104,7 @@ def _draw_series(axes: Axes, found: Monitored, rules: Sequence[Rule], unit: Time
         )
 
 
-def _thinned(series: pd.DataFrame) -> pd.DataFrame:
+def thinned(series: pd.DataFrame) -> pd.DataFrame:
     """At most so many looks as one can see, each the highest of those that it stands for."""
     together = -(-len(series) // MOST_POINTS)
     return series if together <= 1 else series.groupby(np.arange(len(series)) // together).max()

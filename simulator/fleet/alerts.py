@@ -32,6 +32,8 @@ class Quantile(_Rule):
     """A quantile of a latency over a window is above a bound.
 
     Only requests that have one count: none that was rejected, or still waits for its first token.
+    It is exact; Prometheus reads it off buckets, and comes to the same verdict where the bound is
+    the bound of a bucket.
     """
 
     kind: Literal["quantile"] = "quantile"

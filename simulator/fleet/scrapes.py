@@ -30,7 +30,8 @@ class Scrapes:
 
     Requests are counted when their client has what is measured: the first token, or the last. A
     window (t - w, t] that begins before the run holds what there is, as in Prometheus, whose
-    counters stand at 0 before the run. Waiting, running and down are sampled at the scrape; shares
+    counters stand at 0 before the run; that it extrapolates to the edges of a window does not show
+    in a ratio of two rates. Waiting, running and down are sampled at the scrape; shares
     are means since the scrape before. A mean over a window is that of its scrapes
     (``avg_over_time``).
 

@@ -90,7 +90,7 @@ def _totals(result: Result, steps: pd.DataFrame, replica: int, edges: Floats) ->
     runs = Runs.of(steps[steps["replica"] == replica])
     life = result.replicas[result.replicas["replica"] == replica].iloc[0]
     spans = result.intervals[result.intervals["replica"] == replica]
-    ready = spans[spans["state"].isin(["busy", "idle"])]
+    ready = spans[spans["state"].isin(["busy", "idle", "draining"])]
     return {
         "kv_s": per_time_rising(runs, runs.table["held"], runs.table["held_last"], edges),
         "prefill": per_step(runs, runs.table["prefill_tokens"], edges),

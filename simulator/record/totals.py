@@ -196,7 +196,7 @@ class Totals:
     def _utilization(self, fleet: Result) -> dict[str, Any]:
         sums, steps = self.sums, self.sums["steps"]
         held_gpu_s = usage.gpu_hours(fleet) * 3600
-        ready = fleet.intervals["state"].isin(["busy", "idle"])
+        ready = fleet.intervals["state"].isin(["busy", "idle", "draining"])
         ready_s = float((fleet.intervals["end_s"] - fleet.intervals["start_s"])[ready].sum())
         batch = usage.BatchSize(
             mean=_ratio(sums["sequences"], steps),

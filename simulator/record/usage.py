@@ -101,7 +101,7 @@ class KVUse(NamedTuple):
     """Share of the KV blocks that are held."""
 
     mean: float
-    """Over the time in which replicas were ready; an idle replica holds none."""
+    """Over the time in which replicas were ready or draining; an idle replica holds none."""
     busy_mean: float
     """Over busy time."""
     peak: float
@@ -115,7 +115,7 @@ def kv_use(result: Result) -> KVUse:
     share = (first + last) / 2
     busy = (result.steps["end_s"] - result.steps["start_s"]).to_numpy()
     length = result.intervals["end_s"] - result.intervals["start_s"]
-    ready_s = float(length[result.intervals["state"].isin(["busy", "idle"])].sum())
+    ready_s = float(length[result.intervals["state"].isin(["busy", "idle", "draining"])].sum())
     held = float((share * busy).sum())
     busy_s = float(busy.sum())
     return KVUse(

@@ -172,6 +172,19 @@ def test_the_picture_is_the_same_for_the_same_run(run: Path) -> None:
     assert names == ["incidents", "down", "slow", "always"]
 
 
+def test_a_long_series_is_drawn_by_its_peaks() -> None:
+    from experiments.figures_monitor import MOST_POINTS, thinned
+
+    many = 7 * MOST_POINTS + 3
+    series = pd.DataFrame({"time_s": np.arange(many) * 15.0, "rule": np.zeros(many)})
+    series.loc[12_345, "rule"] = 9.0
+    drawn = thinned(series)
+    assert len(drawn) <= MOST_POINTS
+    assert drawn["rule"].max() == 9.0
+    assert drawn["time_s"].is_monotonic_increasing
+    assert drawn["time_s"].iloc[-1] == series["time_s"].iloc[-1]
+
+
 def _yaml_of(text: str) -> object:
     import yaml
 

@@ -13,6 +13,7 @@ from simulator.fleet.alerts import AlertRules, Burn, Level, Quantile, Rule
 from simulator.fleet.monitoring import Incident, _firing, incidents, rehearse
 from simulator.fleet.scrapes import Scrapes
 from simulator.record.metrics import meets_slo
+from simulator.record.timeline import timeline
 from tests.support.fleets import Draw, Play
 from workloads.trace import Trace
 
@@ -276,3 +277,17 @@ def test_a_run_without_requests_in_a_window_says_nothing(play: Play) -> None:
     assert found.series["q"].isna().tolist()[2:9] == [True] * 7
     assert found.series["b"].isna().tolist()[2:9] == [True] * 7
     assert found.alerts["fired_s"].to_list() == [5.0, 5.0]
+
+
+def test_a_draining_replica_holds_its_cache(play: Play, draw: Draw) -> None:
+    """What it has is in use, and its blocks are there: one replica alone is as full as it was."""
+    upgrade = {"kind": "rolling_upgrade", "at_s": 4.0, "mode": "in_place"}
+    fleet = {"operations": [upgrade], "start_up": {"provision_s": 2.0}}
+    result = play(draw(600, 60), engine={"num_gpu_blocks_override": 200}, **fleet)
+    spans = result.intervals[result.intervals["state"] == "draining"]
+    start_s, end_s = spans[["start_s", "end_s"]].iloc[0]
+    table = timeline(result, bin_s=0.1)
+    inside = table[(table["start_s"] >= start_s) & (table["end_s"] <= end_s)]
+    assert len(inside) > 2
+    assert inside["kv_use"].iloc[0] > 0.3
+    assert table["kv_use"].max() <= 1
