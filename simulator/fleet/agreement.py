@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from hardware_profiles.errors import InputError, did_you_mean
+from simulator.fleet.faults import SpotReclaim
 from simulator.fleet.pool_plan import ByLength
 
 if TYPE_CHECKING:
@@ -114,6 +115,7 @@ def _check_plans(scenario: Scenario) -> None:
                 "prompts are named in blocks of one size; say it in both",
                 ("pools", place),
             )
+    _check_struck(scenario, plans)
     roles = scenario.disaggregation
     if roles is not None:
         kinds = [plans[name].engine.kv_cache_dtype for name in (roles.prefill, roles.decode)]
@@ -130,3 +132,26 @@ def _check_plans(scenario: Scenario) -> None:
                 "the KV cache of one model is of no use to another",
                 ("disaggregation",),
             )
+
+
+def _check_struck(scenario: Scenario, plans: dict[str, Scenario]) -> None:
+    """A fault that names replicas finds them, unless more may come than there are."""
+    replaced = any(isinstance(f, SpotReclaim) and f.replace for f in scenario.faults)
+    scaled = any(plan.autoscaler is not None for plan in plans.values())
+    if scaled or replaced or scenario.operations:
+        return
+    pools = [name for name, plan in plans.items() for _ in range(plan.replicas)]
+    for place, fault in enumerate(scenario.faults):
+        for number in fault.replicas or ():
+            where = ("faults", place, "replicas")
+            if number >= len(pools):
+                raise InputError(
+                    f"there is no replica {number}: {len(pools)} are there, numbered from 0, and "
+                    "none comes later",
+                    where,
+                )
+            if fault.pool not in (None, pools[number]):
+                raise InputError(
+                    f"replica {number} is in pool {pools[number]}, and this is for {fault.pool}",
+                    where,
+                )

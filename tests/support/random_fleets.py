@@ -146,6 +146,13 @@ def _one_of(draw: st.DrawFn, values: list[dict[str, Any]], none: int) -> dict[st
     return None if at < 0 else dict(values[at])
 
 
+def _struck(fault: dict[str, Any], pool: str | None, numbers: range) -> dict[str, Any]:
+    """A fault of one pool, or of some replicas that are there."""
+    if "replicas" not in fault:
+        return {**fault, "pool": pool}
+    return {**fault, "replicas": [n for n in fault["replicas"] if n in numbers]}
+
+
 @st.composite
 def fleets(draw: st.DrawFn) -> dict[str, Any]:
     """Keys of a scenario."""
@@ -171,7 +178,9 @@ def fleets(draw: st.DrawFn) -> dict[str, Any]:
     fleet |= shape
     pool = st.sampled_from((None, *(plan["name"] for plan in shape.get("pools", ()))))
     few = st.lists(st.sampled_from(range(len(FAULTS))), max_size=3, unique=True)
-    fleet["faults"] = [{**FAULTS[i], "pool": draw(pool)} for i in draw(few)]
+    numbers = range(sum(plan.get("replicas", fleet["replicas"]) for plan in shape["pools"])
+                    if "pools" in shape else fleet["replicas"])  # fmt: skip
+    fleet["faults"] = [_struck(FAULTS[i], draw(pool), numbers) for i in draw(few)]
     done = draw(st.lists(st.sampled_from(OPERATIONS), max_size=2))
     fleet["operations"] = [{**operation, "pool": draw(pool)} for operation in done]
     fleet["router"] = {**draw(st.sampled_from(ROUTERS))}

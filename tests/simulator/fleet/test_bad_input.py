@@ -231,6 +231,14 @@ AWAY = TOP + "overflow:\n  when: [{kind: outage}]\n  endpoints: [novita-llama-3.
             "5: operations.0.replicas: input should be less than or equal to 100000, ",
         ),
         (
+            TOP + "replicas: 4\nfaults: [{kind: gpu_failure, at_s: [1], replicas: [3, 4]}]\n",
+            "6: faults.0.replicas: there is no replica 4: 4 are there, numbered from 0, and none",
+        ),
+        (
+            BY_COST + "faults:\n  - {kind: gpu_failure, at_s: [1], pool: b, replicas: [0]}\n",
+            "10: faults.0.replicas: replica 0 is in pool a, and this is for b",
+        ),
+        (
             TOP + "faults: [{kind: gpu_failure, at_s: [1], replicas: []}]\n",
             "5: faults.0.replicas: ",
         ),
