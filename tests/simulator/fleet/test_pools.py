@@ -68,6 +68,14 @@ def test_a_prompt_travels_before_the_first_token(play: Play) -> None:
     assert result.requests["outcome"][0] == "completed"
 
 
+def test_a_pool_caches_prefixes_though_the_others_do_not(play: Play) -> None:
+    rows = [{"arrival_s": float(t), "prompt": [["s", 320], [f"u{t}", 10]], "output_tokens": 2}
+            for t in range(4)]  # fmt: skip
+    pools = [{"name": "a", "engine": {"num_gpu_blocks_override": 500}}]
+    result = play(Trace.from_requests(rows), pools=pools, engine={"enable_prefix_caching": False})
+    assert result.requests["cached_tokens"].tolist() == [0, 320, 320, 320]
+
+
 def steps_of(result: Any, replica: int) -> Any:
     return result.steps[result.steps["replica"] == replica]
 
