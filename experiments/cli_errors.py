@@ -1,7 +1,9 @@
 """What goes wrong through no fault of the program is one line on stderr and exit code 2."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
+from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 import typer
@@ -10,7 +12,7 @@ from pydantic import ValidationError
 from hardware_profiles.errors import InputError
 from hardware_profiles.explain import explain
 
-__all__ = ["in_one_line"]
+__all__ = ["in_one_line", "of_file"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -37,6 +39,15 @@ def in_one_line(command: Callable[P, R]) -> Callable[P, R]:
             raise _leave("stopped; nothing was written", 130) from error
 
     return guarded
+
+
+@contextmanager
+def of_file(path: Path) -> Iterator[None]:
+    """What turns out to be wrong only when a file's scenario runs is told with that file."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
 
 
 def _leave(message: str, code: int) -> typer.Exit:

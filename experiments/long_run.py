@@ -11,6 +11,7 @@ import pandas as pd
 import yaml
 from rich.console import Console
 
+from experiments.cli_errors import of_file
 from experiments.figures_bill import bill_lines
 from experiments.figures_latency import LATENCIES, Seen, latency_cdfs
 from experiments.figures_style import save
@@ -63,7 +64,7 @@ def run_long(path: Path, overrides: Mapping[str, Any], out: Path | None, console
             yield piece
 
     with whole_folder(folder, SUMMARY_FILE) as partial:
-        with RequestRows(partial / "requests.parquet") as rows:
+        with RequestRows(partial / "requests.parquet") as rows, of_file(path):
             for chapter in chapters(scenario, pieces(), _telling(scenario.name)):
                 totals.add(chapter)
                 costs.add(chapter)

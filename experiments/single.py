@@ -1,8 +1,7 @@
 """One scenario: run, billed, told in the terminal, kept on disk."""
 
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +9,14 @@ import pandas as pd
 from rich.console import Console
 from rich.markup import escape
 
+from experiments.cli_errors import of_file
+from experiments.never_happened import never_happened
 from experiments.overflow_saving import compared
 from experiments.overflow_telling import tell_overflow
 from experiments.possible import possible_lines
 from experiments.progress import watched
 from experiments.telling import certainty_table, compare_table, headings, latency_table
 from experiments.traffic_telling import tell_notes
-from hardware_profiles.errors import InputError
 from simulator.economics.bill import Bill, bill
 from simulator.fleet.whose import names_in_vain
 from simulator.record.overflowed import overflow_by
@@ -55,22 +55,13 @@ def run_scenario(
     folder = out or folder_of(scenario)
     with whole_folder(folder, SUMMARY_FILE) as partial:
         trace = scenario.trace()
-        with _of_file(path):
+        with of_file(path):
             result, costs = play(scenario, trace)
         more = _more(scenario, trace, result, costs, saving)
         save(result, costs, partial, more)
     summary = {**told(result, costs), **more}
     table = overflow_by(result) if scenario.overflow is not None else None
     tell(scenario, trace.meta, summary, folder, console, table)
-
-
-@contextmanager
-def _of_file(path: Path) -> Iterator[None]:
-    """What turns out to be wrong only when it runs is still wrong in that file."""
-    try:
-        yield
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error
 
 
 def _more(
@@ -81,6 +72,9 @@ def _more(
     in_vain = names_in_vain(scenario, trace)
     if in_vain:
         more["names_in_vain"] = in_vain
+    never = never_happened(result)
+    if never:
+        more["never_happened"] = never
     if saving and len(result.calls):
 
         def serve(other: Scenario, words: str) -> Result:
@@ -113,7 +107,7 @@ def tell(
     what = f"[bold]{escape(scenario.name)}[/bold]: {escape(_in_words(scenario))}"
     console.print(what, highlight=False, soft_wrap=True)
     tell_notes(notes, console)
-    for sentence in summary.get("names_in_vain", ()):
+    for sentence in (*summary.get("names_in_vain", ()), *summary.get("never_happened", ())):
         line = f"in vain: {sentence}"
         console.print(line, highlight=False, soft_wrap=True, markup=False)
     console.print(latency_table(summary))

@@ -147,6 +147,16 @@ def test_a_mistake_in_a_fleet_is_one_line_and_leaves_nothing(
     assert not list(Path("runs").rglob("*"))
 
 
+def test_a_fault_that_could_not_strike_is_told_and_kept(servecast: Run) -> None:
+    Path("fleet.yaml").write_text(SCENARIO + "faults: [{kind: gpu_failure, at_s: [9.0e+9]}]\n")
+    found = servecast("fleet.yaml", "--out", "late")
+    assert found.exit_code == 0
+    sentence = "faults.0: gpu_failure: 9e+09 s is after the end of the run"
+    assert f"in vain: {sentence}" in found.stdout
+    summary = json.loads(Path("late/summary.json").read_text())
+    assert summary["never_happened"][0].startswith(sentence)
+
+
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
