@@ -13,6 +13,8 @@ BASE: dict[str, Any] = {
     "replicas": 2,
 }  # fmt: skip
 OUTAGE = {"kind": "zone_outage", "at_s": [1], "lasts_s": 1}
+SCALED: dict[str, Any] = {"autoscaler": {"kind": "fixed", "max_replicas": 2, "interval_s": 99}}
+"""More replicas could come, and do not: so that cannot be known beforehand."""
 POOLS: dict[str, Any] = {
     "pools": [{"name": "a", "replicas": 1}, {"name": "b", "replicas": 1}],
     "pool_choice": {"kind": "by_cost", "max_load": 3},
@@ -24,11 +26,12 @@ POOLS: dict[str, Any] = {
     [
         ({"faults": [{"kind": "gpu_failure", "at_s": [900, 800]}]},
          "faults.0: gpu_failure: 800 s is after the end of the run ("),
-        ({"faults": [{"kind": "engine_crash", "at_s": [1], "replicas": [1, 2, 7]}]},
+        ({**SCALED, "faults": [{"kind": "engine_crash", "at_s": [1], "replicas": [1, 2, 7]}]},
          "faults.0: engine_crash: no replica has number 2, 7; there were 2, counted from 0"),
         ({"faults": [{**OUTAGE, "zones": 3, "zone": 2}]},
          "faults.0: zone_outage: no replica stands in zone 2 of 3"),
-        ({**POOLS, "faults": [{"kind": "engine_crash", "at_s": [1], "pool": "a", "replicas": [1]}]},
+        ({**POOLS, **SCALED,
+          "faults": [{"kind": "engine_crash", "at_s": [1], "pool": "a", "replicas": [1]}]},
          "faults.0: engine_crash: it concerns no replica that there was"),
         ({"operations": [{"kind": "rolling_upgrade", "at_s": 900}]},
          "operations.0: rolling_upgrade: 900 s is after the end of the run ("),
