@@ -30,7 +30,7 @@ POOLS: dict[str, Any] = {
          "faults.0: engine_crash: no replica has number 2, 7; there were 2, counted from 0"),
         ({"faults": [{**OUTAGE, "zones": 3, "zone": 2}]},
          "faults.0: zone_outage: no replica stands in zone 2 of 3"),
-        ({**POOLS, **SCALED,
+        ({**POOLS, "autoscaler": {"kind": "fixed", "max_replicas": 1},
           "faults": [{"kind": "engine_crash", "at_s": [1], "pool": "a", "replicas": [1]}]},
          "faults.0: engine_crash: it concerns no replica that there was"),
         ({"operations": [{"kind": "rolling_upgrade", "at_s": 900}]},
