@@ -165,10 +165,18 @@ def test_when_all_have_ended_every_block_and_every_count_is_back(
         assert not served, "nobody asks again while somebody is at it"
         attempt(gateway, call)
 
-    written_up, attempt = fleet_run._written_up, Gateway.attempt
+    def ended(gateway: Gateway, call: Call, outcome: int) -> None:
+        for unit in gateway.units:
+            if unit.engine is not None:  # blocks that are free stand in the queue, each once
+                pool = unit.engine.scheduler.pool
+                assert len(pool.eviction_order()) == pool.free
+        end(gateway, call, outcome)
+
+    written_up, attempt, end = fleet_run._written_up, Gateway.attempt, Gateway.end
     with (
         mock.patch.object(fleet_run, "_written_up", checked),
         mock.patch.object(Gateway, "attempt", tried),
+        mock.patch.object(Gateway, "end", ended),
     ):
         result = run(fleet, trace)
     plain = result.scenario.is_plain() and trace.client is None and not trace.closed_loop
