@@ -36,7 +36,7 @@ MOST_NAMED = 40
 MOST_POINTS = 2000
 TOLD = {
     "detected": ("detected", GREEN),
-    "firing already": ("hidden by another alert", GREY),
+    "firing already": ("during the alert of another", GREY),
     "missed": ("missed", BLACK),
 }
 """Outcomes in words, and their colours."""

@@ -197,7 +197,7 @@ def monitor(result: Result, rules: AlertRules, table: pd.DataFrame | None = None
         If there is no look at the run, or there are too many looks or bins.
     """
     judged = rules.incidents
-    known = incidents(result, judged.bin_s, judged.bad_share, judged.join_s)
+    known = incidents(result, judged.bin_s, judged.bad_share, judged.join_s, judged.least)
     told = rehearse(
         result, rules.rules, rules.interval_s, rules.grace_s, known, rules.early_s, table
     )

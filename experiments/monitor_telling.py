@@ -159,7 +159,7 @@ def totals_in_words(found: Monitored) -> list[str]:
         text += f" (after {duration(delay['median'])} at the median, {duration(delay['longest'])} "
         text += "at most)"
     if totals["firing_already"]:
-        text += f", {totals['firing_already']} while an alert about something else was firing"
+        text += f", {totals['firing_already']} while an alert about another was firing"
     text += f", {totals['missed']} missed"
     if totals["missed"]:
         bad = totals["bad_requests_missed"]
@@ -168,10 +168,10 @@ def totals_in_words(found: Monitored) -> list[str]:
     judged = rules.incidents
     means = (
         f"An incident: a fault until what it took is back, or {duration(judged.bin_s)} in which "
-        f"more than {100 * judged.bad_share:g} % of the requests that arrived were bad (missed "
-        f"the SLO or got no answer). An alert is true if it fires in one, up to "
-        f"{duration(rules.grace_s)} after it or {duration(rules.early_s)} before. The delay ends "
-        f"when the alert fires; what passes until somebody reads it comes on top."
+        f"more than {100 * judged.bad_share:g} % of the requests that arrived, and at least "
+        f"{judged.least}, were bad (missed the SLO or got no answer). An alert is true if it fires "
+        f"in one, up to {duration(rules.grace_s)} after it or {duration(rules.early_s)} before. "
+        f"The delay ends when the alert fires; what passes until somebody reads it comes on top."
     )
     return [text, means]
 

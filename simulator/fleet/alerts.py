@@ -133,6 +133,8 @@ class IncidentRule(Value):
     """Requests are judged by the bin in which they arrived. [s]"""
     bad_share: Share = 0.05
     """Of a bin's requests, above which it is bad."""
+    least: Annotated[int, Field(ge=1)] = 3
+    """Bad requests that it takes at least: one in a quiet minute is no incident."""
     join_s: NotNegative = 120.0
     """What begins at most so long after another has ended is the same incident. [s]"""
 

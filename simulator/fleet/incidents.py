@@ -25,7 +25,11 @@ TOLD = (*BROKEN, "ready", "slow_gpu", "fast again", *RECLAIMS)
 
 
 def incidents(
-    result: Result, bin_s: float = 60.0, bad_share: float = 0.05, join_s: float = 0.0
+    result: Result,
+    bin_s: float = 60.0,
+    bad_share: float = 0.05,
+    join_s: float = 0.0,
+    least: int = 1,
 ) -> list[Incident]:
     """What a perfect observer would call incidents.
 
@@ -38,13 +42,14 @@ def incidents(
     bin_s : requests are judged by the bin in which they arrived. [s]
     bad_share : of the requests of a bin, above which it is an incident.
     join_s : what begins at most so long after another has ended is the same incident. [s]
+    least : bad requests that a bin has at least if it is an incident.
 
     Raises
     ------
     InputError
         If the bins are so short that there are more than a million.
     """
-    found = [*faults(result), *_bad_times(result, bin_s, bad_share)]
+    found = [*faults(result), *_bad_times(result, bin_s, bad_share, least)]
     merged: list[Incident] = []
     for incident in sorted(found, key=lambda i: (i.start_s, i.end_s)):
         if merged and incident.start_s <= merged[-1].end_s + join_s:
@@ -137,7 +142,7 @@ def hurt_s(result: Result) -> Floats:
     return hurt
 
 
-def _bad_times(result: Result, bin_s: float, bad_share: float) -> list[Incident]:
+def _bad_times(result: Result, bin_s: float, bad_share: float, least: int) -> list[Incident]:
     """Bad bins in a row, from when the first of their requests became bad to the last."""
     arrival_s = result.requests["arrival_s"].to_numpy()
     if len(arrival_s) == 0:
@@ -153,7 +158,8 @@ def _bad_times(result: Result, bin_s: float, bad_share: float) -> list[Incident]
     number_of_bad, hurt = number[order], hurt[order]
     total = np.bincount(number)
     missed = np.bincount(number_of_bad, minlength=len(total))
-    edges = np.flatnonzero(np.diff(missed > bad_share * total, prepend=False, append=False))
+    over = (missed > bad_share * total) & (missed >= least)
+    edges = np.flatnonzero(np.diff(over, prepend=False, append=False))
     ends = np.searchsorted(number_of_bad, edges).tolist()
     found = []
     for first, last in zip(ends[::2], ends[1::2], strict=True):

@@ -36,7 +36,7 @@ class Rehearsal(NamedTuple):
     it was about an incident), incident (row of the first it was about, -1 if of none)."""
     incidents: pd.DataFrame
     """One row an incident: what, start_s, end_s, replicas, outcome (detected; firing already: an
-    alert that was not about it hid it; missed), detected_s and rule (of the first alert about it,
+    alert about another incident hid it; missed), detected_s and rule (of the first alert about it,
     or of the one that hid it), delay_s (NaN unless detected; below 0 if it was warned of)."""
     series: pd.DataFrame
     """One row a look: time_s, and by the name of each rule what was held against its bound."""
@@ -48,7 +48,8 @@ class Rehearsal(NamedTuple):
 
     @property
     def hidden(self) -> int:
-        """Incidents that began while an alert about something else, or nothing, was firing."""
+        """Incidents that began while an alert about another one was firing, and had none of their
+        own. An alert about nothing hides nothing: who has learnt to ignore it is not told."""
         return int((self.incidents["outcome"] == FIRING).sum())
 
     @property
@@ -125,7 +126,7 @@ def _detected(
     for number, incident in enumerate(known):
         begin_s, nan = incident.start_s, np.nan
         first = next(((rule, at) for rule, at, _, of in told if number in of), None)
-        hides = next((rule for rule, at, end, _ in told if at <= begin_s < end), None)
+        hides = next((rule for rule, at, end, of in told if of and at <= begin_s < end), None)
         if first is not None:
             rows.append((*incident, DETECTED, first[1], first[0], first[1] - begin_s))
         elif hides is not None:

@@ -191,11 +191,22 @@ def test_an_alert_shortly_before_an_incident_warned_of_it(play: Play, draw: Draw
     assert found.false_alerts == found.missed == 0
 
 
-def test_an_alert_long_before_an_incident_is_false_and_hides_it(play: Play, draw: Draw) -> None:
+def test_an_alert_long_before_an_incident_is_false_and_tells_nobody(play: Play, draw: Draw) -> None:
     found = alerts_at(play, draw, [Incident("slo", 14.0, 20.0)], early_s=2)
-    assert found.incidents["outcome"][0] == "firing already"
+    assert found.incidents["outcome"].to_list() == ["missed"]
     assert np.isnan(found.incidents["delay_s"][0])
-    assert (found.false_alerts, found.hidden, found.missed) == (1, 1, 0)
+    assert (found.false_alerts, found.hidden, found.missed) == (1, 0, 1)
+
+
+def test_an_incident_during_the_alert_of_another_is_neither_detected_nor_missed(
+    play: Play, draw: Draw
+) -> None:
+    known = [Incident("crash", 10.0, 12.0), Incident("slo", 14.0, 20.0)]
+    found = alerts_at(play, draw, known)
+    assert found.incidents["outcome"].to_list() == ["detected", "firing already"]
+    assert found.incidents["rule"].to_list() == ["r", "r"]
+    assert np.isnan(found.incidents["delay_s"][1])
+    assert (found.false_alerts, found.hidden, found.missed) == (0, 1, 0)
 
 
 def test_an_alert_about_what_is_over_is_not_about_what_comes(play: Play, draw: Draw) -> None:
