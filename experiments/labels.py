@@ -104,10 +104,14 @@ def axis_title(path: str) -> str:
     ('max_num_seqs', 'arrival rate [requests/s]')
     >>> axis_title("traffic.prompt_tokens.tokens")
     'prompt_tokens'
+    >>> axis_title("pools.1.replicas")
+    'pools 1 replicas'
     """
     if path.endswith("arrivals.rate_per_s"):
         return "arrival rate [requests/s]"
     *way, last = path.split(".")
+    if len(way) > 1 and way[-1].isdecimal():
+        return f"{way[-2]} {way[-1]} {last}"
     if way and last in VAGUE:
         return way[-1] if last in way[-1] else f"{way[-1]} {last}"
     return last

@@ -291,21 +291,35 @@ def _offers() -> tuple[Offer, ...]:
 
 
 def _set(data: dict[str, Any], dotted: str, value: object, name: str) -> None:
-    """Change the value at a dotted path; a name on the way becomes a changed copy of its entry."""
+    """Change the value at a dotted path; a name on the way becomes a changed copy of its entry.
+
+    Entries of lists go by their number, from 0.
+    """
     *way, last = dotted.split(".")
+    here: Any = data
     for i, key in enumerate(way):
-        below = data.get(key)
+        place = _place(here, key, f"{name} {dotted}: {'.'.join(way[:i])}")
+        below = here.get(place) if isinstance(here, dict) else here[place]
         if isinstance(below, str):
-            below = {"profile": below} if below in PROFILES else {"like": below}
-            data[key] = below
+            below = here[place] = {"profile" if below in PROFILES else "like": below}
         elif below is None:
-            below = data[key] = {}
-        if not isinstance(below, dict):
+            below = here[place] = {}
+        if not isinstance(below, dict | list):
             raise InputError(
                 f"{name} {dotted}: {'.'.join(way[: i + 1])} is {below!r}, which has no keys"
             )
-        data = below
-    data[last] = value
+        here = below
+    here[_place(here, last, f"{name} {dotted}: {'.'.join(way)}")] = value
+
+
+def _place(here: dict[str, Any] | list[Any], key: str, where: str) -> Any:
+    """Key of a mapping as it is, of a list as the number of one of its entries."""
+    if isinstance(here, dict):
+        return key
+    if not (key.isascii() and key.isdecimal() and int(key) < len(here)):
+        there = f"entries 0 to {len(here) - 1}" if here else "no entries yet"
+        raise InputError(f"{where} is a list with {there}, found {key!r}")
+    return int(key)
 
 
 def _anchor(data: dict[str, Any], folder: Path) -> None:

@@ -54,6 +54,65 @@ def test_an_override_below_an_engine_profile_keeps_the_profile(tmp_path: Path) -
     assert (scenario.engine.profile, scenario.engine.max_num_seqs) == ("vllm-0.32", 9)
 
 
+POOLS = (
+    TEXT
+    + """\
+pools:
+  - name: a
+  - {name: b, gpu: l4}
+pool_choice: {kind: by_length, up_to: [1000]}
+faults: [{kind: gpu_failure, at_s: [3, 5]}]
+overflow: {when: [{kind: outage}], endpoints: [novita-llama-3.1-8b]}
+"""
+)
+
+
+def test_an_override_reaches_into_a_list_by_number(tmp_path: Path) -> None:
+    scenario = from_text(
+        tmp_path,
+        POOLS,
+        **{
+            "pools.1.replicas": 3,
+            "pools.1.gpu": "l40s",
+            "pool_choice.up_to.0": 500,
+            "faults.0.at_s.1": 7,
+            "overflow.endpoints.0.requests_per_minute": 60,
+        },
+    )
+    assert [(plan.gpu, plan.replicas) for plan in scenario.pools] == [(None, None), ("l40s", 3)]
+    assert getattr(scenario.pool_choice, "up_to", None) == (500,)
+    assert scenario.faults[0].at_s == (3, 7)
+    assert scenario.overflow is not None
+    (endpoint,) = scenario.overflow.endpoints
+    assert endpoint.requests_per_minute == 60
+    assert "changed here: requests_per_minute" in endpoint.source
+
+
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [
+        ("pools.2.replicas", r"^--set pools\.2\.replicas: pools is a list with entries 0 to 1, "),
+        ("pools.-1.replicas", r": pools is a list with entries 0 to 1, found '-1'$"),
+        ("pools.b.replicas", r": pools is a list with entries 0 to 1, found 'b'$"),
+        ("pools.99999999999999999999", r": pools is a list with entries 0 to 1, found '9+'$"),
+        ("faults.0.at_s.2", r": faults\.0\.at_s is a list with entries 0 to 1, found '2'$"),
+        ("pools.0.name.x", r"^--set pools\.0\.name\.x: pools\.0\.name: "),
+        (
+            "pools.1.replica",
+            r"^--set pools\.1\.replica: there is no key 'pools.1.replica'; did you",
+        ),
+        ("operations.0.at_s", r"^--set operations\.0\.at_s: operations: expected a list, found "),
+        ("horizon_s.0", r"^--set horizon_s\.0: horizon_s is 20, which has no keys$"),
+    ],
+)
+def test_an_override_that_leads_nowhere_in_a_list_is_refused(
+    tmp_path: Path, path: str, says: str
+) -> None:
+    with pytest.raises(InputError, match=says) as told:
+        from_text(tmp_path, POOLS, **{path: 3})
+    assert "\n" not in str(told.value)
+
+
 def test_a_trace_lies_beside_its_scenario(tmp_path: Path) -> None:
     rows = "TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:15:46.6805900,374,44\n"
     (tmp_path / "a.csv").write_text(rows)
