@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, PercentFormatter
 from numpy.typing import NDArray
 
 from experiments.figures_style import (
@@ -47,6 +47,8 @@ DOING = {
     "down": "down: paid, broken",
 }
 MOST_MARKS = 12
+LINES, LETTER = (1.0, 0.91), 0.0085
+"""Heights of the lines of words in a panel, and the width of a letter, as shares of it."""
 Floats = NDArray[np.float64]
 
 
@@ -96,7 +98,7 @@ def _draw_replicas(axes: Axes, result: Result, edges: Floats, unit: TimeUnit) ->
         )
         below = top
     axes.set(title="Replicas, all of them paid", ylabel="replicas")
-    axes.set_ylim(0, 1.18 * max(below.max(initial=0.0), 1.0))
+    axes.set_ylim(0, 1.25 * max(below.max(initial=0.0), 1.0))
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
 
 
@@ -126,6 +128,8 @@ def _draw_first_tokens(axes: Axes, result: Result, edges: Floats, unit: TimeUnit
     axes.set(title="Time to the first token, by arrival", ylabel="s")
     if len(seen) and seen["ttft_s"].min() > 0:
         axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axes.yaxis.set_minor_formatter(NullFormatter())
     plain_numbers(axes)
 
 
@@ -152,17 +156,26 @@ def _draw_misses(axes: Axes, result: Result, edges: Floats, unit: TimeUnit) -> N
 
 
 def _mark_events(axes: Axes, result: Result, unit: TimeUnit) -> None:
-    """A line and a word where something went wrong or was done; too many say nothing."""
+    """A line and a word where something went wrong or was done; too many say nothing.
+
+    Words that would lie on each other go to a second line, and those that find no room are left
+    out; their lines stay.
+    """
     events = result.events[result.events["event"].isin(STRIKES)]
     events = events.drop_duplicates(["time_s", "event"])
     if len(events) > MOST_MARKS:
         return
+    free_from = [0.0] * len(LINES)
     for at_s, event in zip(events["time_s"], events["event"].astype(str), strict=True):
-        x = at_s / unit.seconds
-        axes.axvline(x, color=BLACK, ls=":", lw=1.2)
+        axes.axvline(at_s / unit.seconds, color=BLACK, ls=":", lw=1.2)
+        share, word = at_s / result.horizon_s, STRIKES[event]
+        line = next((n for n, free in enumerate(free_from) if share >= free), None)
+        if line is None:
+            continue
+        free_from[line] = share + LETTER * (len(word) + 2)
         axes.text(
-            x, 1.0, f" {STRIKES[event]}", transform=axes.get_xaxis_transform(), fontsize=8.5,
-            va="top", color=BLACK,
+            at_s / unit.seconds, LINES[line], f" {word}", transform=axes.get_xaxis_transform(),
+            fontsize=8.5, va="top", color=BLACK,
         )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from experiments.figures import draw_run
@@ -76,11 +77,25 @@ def test_the_share_that_missed_is_that_of_the_summary(trouble: Result) -> None:
 def test_a_failure_is_marked_and_too_many_are_not(trouble: Result) -> None:
     marks = [text.get_text() for text in panel(fleet_over_time(trouble), "Replicas").texts]
     assert marks == [" GPU broken"]
+    three = {"kind": "engine_crash", "at_s": [20, 20.5, 21], "restart_s": 0.1}
+    close = {**TROUBLE, "start_up": None, "faults": [three], "autoscaler": None}
+    axes = panel(fleet_over_time(simulate(Scenario.parse(close))), "Replicas")
+    assert len(axes.lines) == 3
+    assert len({text.get_position()[1] for text in axes.texts}) == len(axes.texts) == 2
     crash = {"kind": "engine_crash", "at_s": list(range(20)), "restart_s": 0.1}
     many = simulate(
         Scenario.parse({**TROUBLE, "start_up": None, "faults": [crash], "horizon_s": 25})
     )
     assert not panel(fleet_over_time(many), "Replicas").texts
+
+
+def test_times_are_written_as_plain_numbers(trouble: Result) -> None:
+    figure = fleet_over_time(trouble)
+    FigureCanvasAgg(figure).draw()
+    axes = panel(figure, "Time to the first token")
+    labels = [text.get_text() for text in axes.get_yticklabels(which="both")]
+    assert any(labels)
+    assert all(float(label) > 0 for label in labels if label)
 
 
 def test_a_run_has_the_picture_if_replicas_come_and_go(trouble: Result, tmp_path: Path) -> None:
