@@ -19,8 +19,8 @@ from experiments.figures_style import (
 )
 from simulator.economics.bill import Bill
 from simulator.economics.cost_lines import WORK_LINES
+from simulator.record.fleet_size import gpu_hours
 from simulator.record.result import Result
-from simulator.record.usage import gpu_hours
 
 __all__ = ["LINE_LOOKS", "bill_lines", "shown_lines"]
 
@@ -90,9 +90,11 @@ def bill_lines(result: Result, bill: Bill) -> Figure:
 
 
 def _caption(result: Result, bill: Bill) -> str:
-    offer = result.scenario.offer
+    prices = {plan.offer.usd_per_gpu_hour for plan in result.scenario.plans().values()}
+    low, high = usd(min(prices)), usd(max(prices))
+    each = f"{low} each" if len(prices) == 1 else f"{low} to {high} each"
     return (
-        f"{gpu_hours(result):,.2f} GPU-hours held at {usd(offer.usd_per_gpu_hour)} each. Per "
+        f"{gpu_hours(result):,.2f} GPU-hours held at {each}. Per "
         f"1,000 requests completed within the SLO {usd(1e3 * bill.usd_per_good_request)}; per "
         f"million tokens {usd(bill.usd_per_million_input_tokens)} in and "
         f"{usd(bill.usd_per_million_output_tokens)} out, idle time included (×{bill.markup:,.2f})."

@@ -19,7 +19,9 @@ __all__ = ["idle_trace", "over_time"]
 
 MOST_BANDS = 300
 TRACE_BINS = 240
-MOST_ROWS = 16
+TALL_ROWS = 8
+"""Replicas that get a row each, as high as shares can be read in; more stand close together."""
+MOST_ROWS = 80
 
 
 def over_time(
@@ -93,13 +95,20 @@ def idle_trace(result: Result) -> Figure:
     """When each replica was busy, idle, warming or down: one row a replica.
 
     With few changes of state the bands are drawn as they were; with many, a bin shows which share
-    of it was spent how, busy at the bottom.
+    of it was spent how, busy at the bottom. More than eight replicas stand close together, those
+    held longest if there are very many.
     """
-    unit, shown = time_unit(result.horizon_s), result.replicas.head(MOST_ROWS)
+    unit, replicas = time_unit(result.horizon_s), result.replicas
+    held = replicas["stopped_s"] - replicas["requested_s"]
+    shown = replicas.loc[held.nlargest(MOST_ROWS, keep="all").index[:MOST_ROWS].sort_values()]
     states = [s for s in STATES if (result.intervals["state"] == s).any()]
+    close = len(shown) > TALL_ROWS
+    height = 1.9 + (0.22 if close else 0.85) * len(shown)
     with style():
-        figure = Figure(figsize=(11, 1.9 + 0.85 * len(shown)), layout="constrained")
+        figure = Figure(figsize=(11, height), layout="constrained")
         figure.suptitle(f"{result.scenario.name}: where the time went", x=0.012, ha="left")
+        if close:
+            figure.get_layout_engine().set(hspace=0, h_pad=0.01)  # type: ignore[union-attr, call-arg]
         rows = np.atleast_1d(figure.subplots(len(shown), 1, sharex=True))
         binned = False
         for axes, replica in zip(rows, shown["replica"], strict=True):
@@ -107,7 +116,7 @@ def idle_trace(result: Result) -> Figure:
             many = len(spans) > MOST_BANDS
             binned |= many
             (_shares if many else _bands)(axes, spans, states, result.horizon_s, unit)
-            _dress_row(axes, spans, replica, result.horizon_s / unit.seconds)
+            _dress_row(axes, spans, replica, result.horizon_s / unit.seconds, close)
         rows[-1].set_xlabel(f"time [{unit.name}]")
         _state_legend(figure, result, states)
         caption(figure, _trace_caption(result, binned, len(shown)))
@@ -138,7 +147,9 @@ def _shares(
         below = top
 
 
-def _dress_row(axes: Axes, spans: pd.DataFrame, replica: int, end: float) -> None:
+def _dress_row(axes: Axes, spans: pd.DataFrame, replica: int, end: float, close: bool) -> None:
+    if close:
+        axes.tick_params(bottom=False)
     axes.set(xlim=(0, end), ylim=(0, 1), yticks=[])
     axes.grid(False)
     axes.spines[["left", "bottom"]].set_visible(False)
@@ -176,5 +187,5 @@ def _trace_caption(result: Result, binned: bool, shown: int) -> str:
             f"{bin_s:,.3g} s that a column stands for."
         )
     if shown < len(result.replicas):
-        text += f" The first {shown} of {len(result.replicas)} replicas."
+        text += f" The {shown} of {len(result.replicas)} replicas that were held longest."
     return text

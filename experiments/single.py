@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from experiments.cli_errors import of_file
+from experiments.groups import groups_of, tell_groups
+from experiments.in_words import in_words
 from experiments.never_happened import never_happened
 from experiments.overflow_saving import compared
 from experiments.overflow_telling import tell_overflow
@@ -67,8 +69,11 @@ def run_scenario(
 def _more(
     scenario: Scenario, trace: Trace, result: Result, costs: Bill, saving: bool
 ) -> dict[str, Any]:
-    """Sections of the summary that are not read off the run itself."""
+    """Sections of the summary that only some runs have, or that need the bill."""
     more: dict[str, Any] = {}
+    groups = groups_of(result, costs)
+    if groups:
+        more["groups"] = groups
     in_vain = names_in_vain(scenario, trace)
     if in_vain:
         more["names_in_vain"] = in_vain
@@ -104,7 +109,7 @@ def tell(
     ----------
     overflow : the table of that name, where requests may go to endpoints.
     """
-    what = f"[bold]{escape(scenario.name)}[/bold]: {escape(_in_words(scenario))}"
+    what = f"[bold]{escape(scenario.name)}[/bold]: {escape(in_words(scenario))}"
     console.print(what, highlight=False, soft_wrap=True)
     tell_notes(notes, console)
     for sentence in (*summary.get("names_in_vain", ()), *summary.get("never_happened", ())):
@@ -115,6 +120,7 @@ def tell(
     possible = possible_lines(scenario)
     for title, lines in headings():
         console.print(compare_table(title, lines, {scenario.name: summary}, possible))
+    tell_groups(summary.get("groups", {}), console)
     if overflow is not None:
         tell_overflow(summary, overflow, console)
     where = f"Tables, summary, bill and pictures are in {folder}"
@@ -128,20 +134,6 @@ def _tell_certainty(summary: Mapping[str, Any], console: Console) -> None:
         console.print(certainty_table(summary))
     else:
         console.print(f"Step times: {certainty['sentence']}.", highlight=False, markup=False)
-
-
-def _in_words(scenario: Scenario) -> str:
-    """What runs on what, at what price."""
-    offer, gpus = scenario.offer, scenario.gpus_per_replica
-    replica = f"{gpus} x {scenario.gpu.name}" if gpus > 1 else scenario.gpu.name
-    words = (
-        f"{scenario.model.name} on {scenario.replicas} x {replica}, {scenario.router.kind}; "
-        f"{offer.name} at {offer.usd_per_gpu_hour:g} USD per GPU-hour "
-        f"({offer.checked}, confidence {offer.confidence})"
-    )
-    if scenario.overflow is not None:
-        words += "; way out to " + ", ".join(each.name for each in scenario.overflow.endpoints)
-    return words
 
 
 def play(scenario: Scenario, trace: Trace | None = None) -> tuple[Result, Bill]:

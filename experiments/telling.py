@@ -38,6 +38,8 @@ class Line(NamedTuple):
     write: Callable[[float], str]
     always: bool = True
     """Also when it is zero in every run."""
+    unlike: tuple[str, str] | None = None
+    """Only where the numbers at these two paths are not the same in some run."""
 
 
 def number(value: float, digits: int = 3) -> str:
@@ -150,9 +152,15 @@ def compare_table(
         values = [look_up(summary, line.path) for summary in runs.values()]
         # Text, because a unit in brackets would be taken for a colour.
         always = line.always or line.path in possible
+        if line.unlike and not any(_differ(summary, *line.unlike) for summary in runs.values()):
+            continue
         if any(not math.isnan(value) and (value or always) for value in values):
             table.add_row(Text(line.title), *(line.write(value) for value in values))
     return table
+
+
+def _differ(summary: Mapping[str, Any], path: str, other: str) -> bool:
+    return not math.isclose(look_up(summary, path), look_up(summary, other), rel_tol=1e-6)
 
 
 def headings() -> list[tuple[str, list[Line]]]:
@@ -160,6 +168,8 @@ def headings() -> list[tuple[str, list[Line]]]:
     return [("what was served", SERVED), ("what the GPUs did", DONE), ("what it cost", COST)]
 
 
+SIZE = ("fleet.gpus", "fleet.gpus_mean")
+"""These differ where replicas come and go."""
 SERVED = [
     Line("requests", "requests.arrived", number),
     Line("completed", "requests.completed", number),
@@ -179,7 +189,9 @@ SERVED = [
     Line("in the system at once, peak", "concurrency.peak", number),
 ]
 DONE = [
-    Line("GPUs", "fleet.gpus", number),
+    Line("GPUs, most at once", "fleet.gpus", number),
+    Line("GPUs, mean", "fleet.gpus_mean", number, unlike=SIZE),
+    Line("replicas ever held", "fleet.replicas", number, unlike=SIZE),
     Line("GPU-hours held", "fleet.gpu_hours", number),
     Line("KV blocks of a replica", "fleet.num_gpu_blocks.0", number),
     Line("busy", "utilization.time_shares.busy", share),

@@ -15,7 +15,14 @@ import pandas as pd
 from simulator.record.by_pool import per_replica
 from simulator.record.result import Result
 
-__all__ = ["COST_LINES", "WORK_LINES", "gpu_rent_idle", "gpu_seconds", "paid_gpu_seconds"]
+__all__ = [
+    "COST_LINES",
+    "WORK_LINES",
+    "gpu_rent_idle",
+    "gpu_seconds",
+    "paid_gpu_seconds",
+    "paid_usd",
+]
 
 
 def gpu_rent_busy(result: Result) -> float:
@@ -83,6 +90,11 @@ def paid_gpu_seconds(result: Result) -> float:
     ``sum of gpus x ceil((stopped - requested) / quantum) x quantum``.
     """
     return float(_paid_gpu_s(result).sum())
+
+
+def paid_usd(result: Result) -> pd.Series[float]:
+    """Rent of each replica at its own price, in whole quanta, by its row. [USD]"""
+    return _paid_gpu_s(result) * per_replica(result, "usd_per_gpu_s")
 
 
 def _paid_gpu_s(result: Result) -> pd.Series[float]:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from simulator.record import efficiency, metrics, usage
 from simulator.record.cold_start import cold_start
+from simulator.record.fleet_size import fleet_size
 from simulator.record.how_sure import how_sure
 from simulator.record.overflowed import overflowed
 
@@ -58,20 +59,9 @@ def summarise(result: Result) -> dict[str, Any]:
         },
         "idle": _idle(result),
         "energy": efficiency.energy(result)._asdict(),
-        "fleet": {
-            "replicas": len(result.replicas),
-            "gpus": int(result.replicas["gpus"].sum()),
-            "gpu_hours": usage.gpu_hours(result),
-            "num_gpu_blocks": _blocks(result),
-            "cold_start": cold_start(result)._asdict(),
-        },
+        "fleet": {**fleet_size(result), "cold_start": cold_start(result)._asdict()},
         **({} if result.scenario.overflow is None else {"overflow": overflowed(result)}),
     }
-
-
-def _blocks(result: Result) -> dict[str, int]:
-    numbers, blocks = result.replicas["replica"], result.replicas["num_gpu_blocks"]
-    return {str(number): int(count) for number, count in zip(numbers, blocks, strict=True)}
 
 
 def _idle(result: Result) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from simulator.record.bins import Bins
 from simulator.record.chapter import Chapter
 from simulator.record.cold_start import ColdStart, cold_start
 from simulator.record.efficiency import Energy
+from simulator.record.fleet_size import fleet_size, gpu_hours
 from simulator.record.how_sure import how_sure
 from simulator.record.metrics import Goodput, Throughput
 from simulator.record.result import Result
@@ -179,23 +180,14 @@ class Totals:
             },
             "energy": self._energy(end_s)._asdict(),
             "fleet": {
-                "replicas": len(fleet.replicas),
-                "gpus": int(fleet.replicas["gpus"].sum()),
-                "gpu_hours": usage.gpu_hours(fleet),
-                "num_gpu_blocks": dict(
-                    zip(
-                        fleet.replicas["replica"].astype(str),
-                        fleet.replicas["num_gpu_blocks"].tolist(),
-                        strict=True,
-                    )
-                ),
+                **fleet_size(fleet),
                 "cold_start": {name: sums[f"cold {name}"] for name in ColdStart._fields},
             },
         }
 
     def _utilization(self, fleet: Result) -> dict[str, Any]:
         sums, steps = self.sums, self.sums["steps"]
-        held_gpu_s = usage.gpu_hours(fleet) * 3600
+        held_gpu_s = gpu_hours(fleet) * 3600
         ready = fleet.intervals["state"].isin(["busy", "idle", "draining"])
         ready_s = float((fleet.intervals["end_s"] - fleet.intervals["start_s"])[ready].sum())
         batch = usage.BatchSize(

@@ -177,10 +177,3 @@ def concurrency(result: Result) -> Concurrency:
     return Concurrency(
         float((number * length).sum() / length.sum()), float(p999), int(number.max())
     )
-
-
-def gpu_hours(result: Result) -> float:
-    """GPU-hours held, busy or not. [h]"""
-    replicas = result.replicas
-    seconds = replicas["gpus"] * (replicas["stopped_s"] - replicas["requested_s"])
-    return float(seconds.sum()) / 3600

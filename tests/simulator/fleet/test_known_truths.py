@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from experiments.statistics import mean_interval, paired_difference
 from simulator import Result, Scenario, simulate
+from simulator.record.fleet_size import gpu_hours
 from simulator.record.metrics import prefix_hit_rate
-from simulator.record.usage import gpu_hours
 from tests.support.fleets import Draw, Play
 from workloads.trace import Trace
 
