@@ -20,6 +20,7 @@ from experiments.progress import watched
 from experiments.telling import certainty_table, compare_table, headings, latency_table
 from experiments.traffic_telling import tell_notes
 from simulator.economics.bill import Bill, bill
+from simulator.fleet.in_vain import policies_in_vain
 from simulator.fleet.whose import names_in_vain
 from simulator.record.overflowed import overflow_by
 from simulator.record.result import SUMMARY_FILE, Result
@@ -30,6 +31,10 @@ from simulator.simulate import simulate
 from workloads.trace import Trace
 
 __all__ = ["folder_of", "play", "run_scenario", "save", "tell", "told", "with_bill"]
+
+
+IN_VAIN = ("names_in_vain", "policies_in_vain", "never_happened")
+"""Sections of a summary that tell what changed nothing, in sentences."""
 
 
 def run_scenario(
@@ -74,12 +79,12 @@ def _more(
     groups = groups_of(result, costs)
     if groups:
         more["groups"] = groups
-    in_vain = names_in_vain(scenario, trace)
-    if in_vain:
-        more["names_in_vain"] = in_vain
-    never = never_happened(result)
-    if never:
-        more["never_happened"] = never
+    in_vain = {
+        "names_in_vain": names_in_vain(scenario, trace),
+        "policies_in_vain": policies_in_vain(scenario, trace),
+        "never_happened": never_happened(result),
+    }
+    more |= {name: sentences for name, sentences in in_vain.items() if sentences}
     if saving and len(result.calls):
 
         def serve(other: Scenario, words: str) -> Result:
@@ -112,9 +117,10 @@ def tell(
     what = f"[bold]{escape(scenario.name)}[/bold]: {escape(in_words(scenario))}"
     console.print(what, highlight=False, soft_wrap=True)
     tell_notes(notes, console)
-    for sentence in (*summary.get("names_in_vain", ()), *summary.get("never_happened", ())):
-        line = f"in vain: {sentence}"
-        console.print(line, highlight=False, soft_wrap=True, markup=False)
+    for name in IN_VAIN:
+        for sentence in summary.get(name, ()):
+            line = f"in vain: {sentence}"
+            console.print(line, highlight=False, soft_wrap=True, markup=False)
     console.print(latency_table(summary))
     _tell_certainty(summary, console)
     possible = possible_lines(scenario)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from simulator.record.cold_start import cold_starts
+from simulator.record.fleet_size import gpu_hours
 from simulator.record.summary import summarise
-from simulator.record.usage import gpu_hours
 from tests.support.fleets import Draw, Play
 from workloads.clients import Client
 from workloads.trace import Trace
