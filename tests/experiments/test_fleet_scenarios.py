@@ -10,7 +10,7 @@ from simulator import Result, Scenario, simulate
 
 CUT: dict[str, dict[str, Any]] = {
     "fleet-autoscaled-day": {"horizon_s": 4000},
-    "fleet-disaggregated": {"horizon_s": 60},
+    "fleet-disaggregated": {"horizon_s": 30},
     "fleet-overflow": {"horizon_s": 400},
     "fleet-spot": {"horizon_s": 600, "faults": [
         {"kind": "spot_reclaim", "pool": "spot", "at_s": [120], "notice_s": 30,
