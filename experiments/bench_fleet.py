@@ -7,7 +7,8 @@ the others had to wait for the machine.
 What we found. Policies that need no more than counts cost 3 to 27 % (random, two choices, least
 loaded, least tokens, accept all, token bucket): some run as the plain fleet does, the others take
 the short way through the gateway. Those that look at every queue or keep tenants apart, and
-autoscalers, cost 35 to 50 %, prefix-aware routing 30 to 40 %, the weighted score 75 %.
+autoscalers, cost 35 to 50 %, prefix-aware routing 30 to 40 %, the weighted score 75 %. Asked for
+are 30 % at most of policies without a state, and 200 % of prefix-aware routing.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, PercentFormatter
@@ -115,7 +116,10 @@ def _draw_requests(axes: Axes, result: Result, bin_s: float, unit: TimeUnit) -> 
 
 
 def _draw_first_tokens(axes: Axes, result: Result, edges: Floats, unit: TimeUnit) -> None:
-    """Median and 95th percentile of each bin of arrivals, on a logarithmic scale."""
+    """Median and 95th percentile of each bin of arrivals, on a logarithmic scale.
+
+    Of those who got a first token; who got none is among those who missed the SLO.
+    """
     seen = result.requests[["arrival_s", "ttft_s"]].dropna()
     which = np.digitize(seen["arrival_s"], edges[1:-1])
     by_bin = seen["ttft_s"].groupby(which)
@@ -125,7 +129,7 @@ def _draw_first_tokens(axes: Axes, result: Result, edges: Floats, unit: TimeUnit
     promise_s = result.scenario.slo.ttft_s
     if promise_s is not None:
         axes.axhline(promise_s, color=RED, ls="--", lw=1.2, label=f"promise: {promise_s:g} s")
-    axes.set(title="Time to the first token, by arrival", ylabel="s")
+    axes.set(title="Time to the first token, of those who got one, by arrival", ylabel="s")
     if len(seen) and seen["ttft_s"].min() > 0:
         axes.set_yscale("log")
         axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
@@ -161,8 +165,7 @@ def _mark_events(axes: Axes, result: Result, unit: TimeUnit) -> None:
     Words that would lie on each other go to a second line, and those that find no room are left
     out; their lines stay.
     """
-    events = result.events[result.events["event"].isin(STRIKES)]
-    events = events.drop_duplicates(["time_s", "event"])
+    events = _strikes(result)
     if len(events) > MOST_MARKS:
         return
     free_from = [0.0] * len(LINES)
@@ -179,13 +182,21 @@ def _mark_events(axes: Axes, result: Result, unit: TimeUnit) -> None:
         )  # fmt: skip
 
 
+def _strikes(result: Result) -> pd.DataFrame:
+    """What went wrong or was done, once an instant."""
+    events = result.events[result.events["event"].isin(STRIKES)]
+    return events.drop_duplicates(["time_s", "event"])
+
+
 def _caption(result: Result, bin_s: float) -> str:
     shares = {state: share for state, share in state_shares(result).items() if share > 0}
     told = ", ".join(f"{100 * share:.0f} % {state}" for state, share in shares.items())
+    strikes = len(_strikes(result))
+    unmarked = f" {strikes:,} faults and upgrades are not marked." if strikes > MOST_MARKS else ""
     held_s = (result.replicas["stopped_s"] - result.replicas["requested_s"]) * result.replicas[
         "gpus"
     ]
     return (
         f"One run, means over bins of {bin_s:g} s. {held_s.sum() / 3600:,.2f} GPU-hours are paid: "
-        f"{told}. Paying begins when a replica is asked for and ends when it has stopped."
+        f"{told}. Paying begins when a replica is asked for and ends when it has stopped.{unmarked}"
     )
