@@ -21,10 +21,12 @@ from experiments.figures_style import (
     style,
     time_unit,
 )
+from experiments.figures_time import stack
 from simulator.record.binning import overlap
+from simulator.record.fleet_size import gpu_hours
 from simulator.record.metrics import meets_slo
 from simulator.record.result import Result
-from simulator.record.timeline import NICE_S, timeline
+from simulator.record.timeline import round_bin_s, timeline
 from simulator.record.usage import state_shares
 from simulator.scenario import SLO
 
@@ -62,7 +64,7 @@ def fleet_over_time(result: Result, bin_s: float | None = None) -> Figure:
     """
     horizon_s = result.horizon_s
     if bin_s is None:
-        bin_s = next((s for s in NICE_S if horizon_s <= s * MOST_BINS), horizon_s / MOST_BINS)
+        bin_s = round_bin_s(horizon_s, MOST_BINS)
     edges = np.append(np.arange(0.0, horizon_s, bin_s), horizon_s)
     unit = time_unit(horizon_s)
     with style():
@@ -104,13 +106,8 @@ def _draw_replicas(axes: Axes, result: Result, edges: Floats, unit: TimeUnit) ->
 
 
 def _draw_requests(axes: Axes, result: Result, bin_s: float, unit: TimeUnit) -> None:
-    table = timeline(result, bin_s)
-    edges = np.append(table["start_s"].to_numpy(), table["end_s"].to_numpy()[-1:]) / unit.seconds
-    below = np.zeros(len(table))
-    for column, label in {"running": "being served", "waiting": "waiting"}.items():
-        top = below + table[column].to_numpy()
-        axes.stairs(top, edges, baseline=below, fill=True, color=COLOURS[column], label=label)
-        below = top
+    labels = {"running": "being served", "waiting": "waiting"}
+    stack(axes, timeline(result, bin_s), unit, labels)
     axes.set(title="Requests in the system", ylabel="requests", ylim=(0, None))
     plain_numbers(axes)
 
@@ -193,10 +190,7 @@ def _caption(result: Result, bin_s: float) -> str:
     told = ", ".join(f"{100 * share:.0f} % {state}" for state, share in shares.items())
     strikes = len(_strikes(result))
     unmarked = f" {strikes:,} faults and upgrades are not marked." if strikes > MOST_MARKS else ""
-    held_s = (result.replicas["stopped_s"] - result.replicas["requested_s"]) * result.replicas[
-        "gpus"
-    ]
     return (
-        f"One run, means over bins of {bin_s:g} s. {held_s.sum() / 3600:,.2f} GPU-hours are paid: "
+        f"One run, means over bins of {bin_s:g} s. {gpu_hours(result):,.2f} GPU-hours are paid: "
         f"{told}. Paying begins when a replica is asked for and ends when it has stopped.{unmarked}"
     )

@@ -27,7 +27,7 @@ from simulator.economics.cost_lines import endpoint_calls
 from simulator.record.binning import overlap
 from simulator.record.by_pool import per_replica
 from simulator.record.result import Result
-from simulator.record.timeline import NICE_S, round_bin_s
+from simulator.record.timeline import round_bin_s
 
 __all__ = ["overflow_over_time"]
 
@@ -43,7 +43,7 @@ Floats = NDArray[np.float64]
 def overflow_over_time(result: Result) -> Figure:
     """Who answered what arrived, which calls were refused, and the cost so far, over the run."""
     unit, horizon_s = time_unit(result.horizon_s), result.horizon_s
-    bin_s = next((s for s in NICE_S if horizon_s <= s * MOST_BINS), round_bin_s(horizon_s))
+    bin_s = round_bin_s(horizon_s, MOST_BINS)
     edges = np.append(np.arange(0, horizon_s, bin_s), horizon_s)
     with style():
         figure = Figure(figsize=(11, 7.2), layout="constrained")

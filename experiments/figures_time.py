@@ -15,7 +15,7 @@ from simulator.record.tables import STATES
 from simulator.record.timeline import timeline
 from simulator.record.usage import Concurrency, concurrency, idle_time, state_shares
 
-__all__ = ["idle_trace", "over_time"]
+__all__ = ["idle_trace", "over_time", "stack"]
 
 MOST_BANDS = 300
 TRACE_BINS = 240
@@ -41,7 +41,7 @@ def over_time(
         figure.suptitle(f"{result.scenario.name}: load over time", x=0.012, ha="left")
         queue, use, rate = figure.subplots(3, 1, sharex=True)
         served = "being served, also at endpoints" if len(result.calls) else "being served"
-        _stack(queue, table, unit, {"running": served, "waiting": "waiting"})
+        stack(queue, table, unit, {"running": served, "waiting": "waiting"})
         queue.set(title="Requests in the system", ylabel="requests")
         for column, name in (("busy_share", "busy"), ("kv_use", "kv")):
             label = "time in which GPUs compute" if name == "busy" else "KV blocks in use"
@@ -81,7 +81,8 @@ def _steps(
     )  # fmt: skip
 
 
-def _stack(axes: Axes, table: pd.DataFrame, unit: TimeUnit, labels: dict[str, str]) -> None:
+def stack(axes: Axes, table: pd.DataFrame, unit: TimeUnit, labels: dict[str, str]) -> None:
+    """Columns of a timeline on top of each other, each in its own colour."""
     below = np.zeros(len(table))
     for column, label in labels.items():
         top = below + table[column].to_numpy()

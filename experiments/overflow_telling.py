@@ -11,7 +11,7 @@ from rich.text import Text
 
 from experiments.figures_style import time_unit
 from experiments.telling import Line, compare_table, dollars, milliseconds, number, share
-from simulator.record.timeline import NICE_S
+from simulator.record.timeline import round_bin_s
 
 __all__ = ["WHY", "tell_overflow"]
 
@@ -110,8 +110,7 @@ def _groups(by: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Table:
 
 def _times(table: pd.DataFrame, horizon_s: float) -> Table:
     """When calls were made, in few bins."""
-    bin_s = next((s for s in NICE_S if horizon_s <= s * MOST_BINS), None)
-    bin_s = bin_s or float(np.ceil(horizon_s / MOST_BINS / 3600)) * 3600
+    bin_s = round_bin_s(horizon_s, MOST_BINS)
     unit = time_unit(horizon_s)
     title = f"when it overflowed [{unit.name}]"
     shown = Table(title=Text(title), title_justify="left", header_style="bold")

@@ -64,16 +64,16 @@ def totals(result: Result, edges: Floats) -> dict[str, Floats]:
     return _added(list(_by_replica(result, edges).values()), edges)
 
 
-def round_bin_s(horizon_s: float) -> float:
-    """Shortest round length with at most 360 bins. [s]
+def round_bin_s(horizon_s: float, most: int = MOST_BINS) -> float:
+    """Shortest round length with at most so many bins. [s]
 
     >>> round_bin_s(3600.0)
     10
     """
     for nice in NICE_S:
-        if horizon_s <= nice * MOST_BINS:
+        if horizon_s <= nice * most:
             return nice
-    return float(np.ceil(horizon_s / MOST_BINS / 3600)) * 3600
+    return float(np.ceil(horizon_s / most / 3600)) * 3600
 
 
 def _by_replica(result: Result, edges: Floats) -> dict[int, dict[str, Floats]]:
