@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 if TYPE_CHECKING:
     from simulator.record.result import Result
 
-__all__ = ["fleet_size", "gpu_hours", "most_gpus"]
+__all__ = ["fleet_size", "gpu_hours", "most_at_once", "most_gpus"]
 
 
 def gpu_hours(result: Result) -> float:
@@ -22,10 +23,18 @@ def gpu_hours(result: Result) -> float:
 def most_gpus(result: Result) -> int:
     """GPUs held at once, at most; one that is given back makes room at the same instant."""
     replicas = result.replicas
-    instants = np.concatenate([replicas["requested_s"], replicas["stopped_s"]])
-    change = np.concatenate([replicas["gpus"], -replicas["gpus"]])
-    held_at_all = np.tile(replicas["stopped_s"] > replicas["requested_s"], 2)
-    instants, change = instants[held_at_all], change[held_at_all]
+    return most_at_once(replicas["requested_s"], replicas["stopped_s"], replicas["gpus"])
+
+
+def most_at_once(came_s: ArrayLike, went_s: ArrayLike, each: ArrayLike = 1) -> int:
+    """Largest sum of ``each`` over those there at once; who goes is gone before who comes.
+
+    >>> most_at_once([0.0, 1.0, 2.0], [2.0, 3.0, 4.0])
+    2
+    """
+    came = np.asarray(came_s, dtype=np.float64)
+    number = np.broadcast_to(each, came.shape)
+    instants, change = np.concatenate([came, went_s]), np.concatenate([number, -number])
     order = np.lexsort((change, instants))
     return int(np.cumsum(change[order]).max(initial=0))
 

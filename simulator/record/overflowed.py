@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from simulator.record.distribution import describe
+from simulator.record.fleet_size import most_at_once
 from simulator.record.tables import frame
 from simulator.record.timeline import round_bin_s
 
@@ -40,14 +41,9 @@ def overflow_by(result: Result, bin_s: float | None = None) -> pd.DataFrame:
     if not bin_s > 0:
         raise ValueError(f"bin_s must be positive, found {bin_s}")
     calls = result.calls
-    whose = (
-        result.requests[["priority", "tenant"]]
-        .take(calls["request"].to_numpy())
-        .reset_index(drop=True)
-    )
     start_s = np.floor(calls["sent_s"] / bin_s) * bin_s
     told = calls.assign(start_s=start_s, end_s=start_s + bin_s, calls=1)
-    told[["priority", "tenant"]] = whose
+    told[["priority", "tenant"]] = _whose(result)
     summed = told.groupby(list(KEYS), observed=True)[list(SUMS)].sum().reset_index()
     return frame("overflow", {name: summed[name] for name in (*KEYS, *SUMS)})
 
@@ -67,7 +63,7 @@ def overflowed(result: Result) -> dict[str, Any]:
         "share": _ratio(len(answered), len(requests)),
         "first_s": float(taken["sent_s"].min()),
         "last_s": float(taken["sent_s"].max()),
-        "at_once_peak": _at_once(answered),
+        "at_once_peak": most_at_once(answered["sent_s"], answered["finish_s"]),
         "calls": len(calls),
         **_refused(calls),
         "graceful_replies": int(replies.sum()),
@@ -87,9 +83,7 @@ def overflowed(result: Result) -> dict[str, Any]:
 def _by(result: Result) -> dict[str, dict[str, dict[str, Any]]]:
     """The same by reason, endpoint, class and tenant; those of whom none left are there too."""
     calls, requests = result.calls, result.requests
-    whose = (
-        requests[["priority", "tenant"]].take(calls["request"].to_numpy()).reset_index(drop=True)
-    )
+    whose = _whose(result)
     policy = result.scenario.overflow
     endpoints = [] if policy is None else [endpoint.name for endpoint in policy.endpoints]
     rules = [] if policy is None else [rule.kind for rule in policy.when]
@@ -118,6 +112,12 @@ def _by(result: Result) -> dict[str, dict[str, dict[str, Any]]]:
     return found
 
 
+def _whose(result: Result) -> pd.DataFrame:
+    """Class and tenant of the request of each call."""
+    requests = result.requests[["priority", "tenant"]]
+    return requests.take(result.calls["request"].to_numpy()).reset_index(drop=True)
+
+
 def _counts(column: pd.Series[Any]) -> dict[str, int]:
     counts = column.value_counts().sort_index()
     return {str(name): int(number) for name, number in counts.items() if number}
@@ -125,14 +125,6 @@ def _counts(column: pd.Series[Any]) -> dict[str, int]:
 
 def _refused(calls: pd.DataFrame) -> dict[str, int]:
     return {outcome: int((calls["outcome"] == outcome).sum()) for outcome in REFUSALS}
-
-
-def _at_once(answered: pd.DataFrame) -> int:
-    """Most of the answered calls that were under way together."""
-    instants = np.concatenate([answered["sent_s"], answered["finish_s"]])
-    change = np.repeat([1, -1], len(answered))
-    order = np.lexsort([change, instants])  # who leaves at an instant is gone before who comes
-    return int(np.cumsum(change[order]).max(initial=0))
 
 
 def _ratio(part: float, whole: float) -> float:
